@@ -43,15 +43,7 @@ public readonly struct Sequence<T>
 
     public SpanEnumerable Spans => new(this);
 
-    public ref T this[int index]
-    {
-        get
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(index);
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, _length);
-            return ref _array![_offset + index];
-        }
-    }
+    public ref T this[int index] => ref FirstSpan[index];
 
     public Enumerator GetEnumerator() => new(_array, _offset, _length);
 
