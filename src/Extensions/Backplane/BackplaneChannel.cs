@@ -1,0 +1,255 @@
+using System.Security.Cryptography;
+using Larder.Diagnostics;
+using Larder.Engine;
+using Microsoft.Extensions.Logging;
+
+namespace Larder.Backplane;
+
+/// <summary>
+/// This node's end of the backplane: numbers and batches what it says, and tells from what it hears whether anything
+/// was missed.
+/// </summary>
+/// <remarks>
+/// <para><b>Batching.</b> While one batch is on its way to the server, what is said collects for the next. Nothing waits
+/// for a timer, and under load a batch holds what came up within one round trip.</para>
+/// <para><b>Gaps.</b> Each batch of a node carries the next number. A number that is skipped means a batch was missed; a
+/// heartbeat carries a number too, so the last batch before a pause is not missed for long.</para>
+/// <para><b>Proof of hearing.</b> A node hears its own heartbeats. One that comes back proves that whatever the server
+/// published before it has been heard too, because a subscription keeps the order. It counts from the moment it was sent,
+/// and only if it was sent through the present subscription.</para>
+/// </remarks>
+internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineClock clock, ILogger logger) : IAsyncDisposable
+{
+    private const int MaximumBatch = 1_000;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<long, long> _heard = [];
+    private List<BackplaneMessage> _collecting = [];
+    private TaskCompletionSource _collectingSent = NewCompletion();
+    private bool _sending;
+    private long _sequence;
+    private int _subscription;
+    private IBackplaneListener? _listener;
+
+    /// <summary>This node, as the others know it; drawn anew in each process.</summary>
+    public long Node { get; } = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8));
+
+    /// <summary>How many messages wait to be sent.</summary>
+    public int QueueLength
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _collecting.Count;
+            }
+        }
+    }
+
+    public async Task StartAsync(IBackplaneListener listener, CancellationToken cancellationToken)
+    {
+        _listener = listener;
+        transport.Interrupted += OnInterrupted;
+        transport.Restored += listener.OnServerRestored;
+        await transport.SubscribeAsync(OnReceived, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Tells the other nodes. Ends when the server has taken the batch that holds the message, and throws if it has not.</summary>
+    public Task PublishAsync(BackplaneMessage message)
+    {
+        Task sent;
+        lock (_lock)
+        {
+            _collecting.Add(message);
+            sent = _collectingSent.Task;
+            if (_sending)
+            {
+                return sent;
+            }
+
+            _sending = true;
+        }
+
+        _ = SendCollectedAsync();
+        return sent;
+    }
+
+    /// <summary>Sends a sign of life to all nodes, this one included.</summary>
+    public async Task SendHeartbeatAsync(CancellationToken cancellationToken)
+    {
+        Task published;
+        lock (_lock)
+        {
+            published = transport.PublishAsync(NewBatch([]).Encode(), cancellationToken);
+        }
+
+        await published.ConfigureAwait(false);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        transport.Interrupted -= OnInterrupted;
+        return transport.DisposeAsync();
+    }
+
+    private static TaskCompletionSource NewCompletion() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Under the lock, and sent under the lock: numbers are in the order of sending. Should two batches overtake each other on
+    // the way all the same, the receiver takes that for a gap, which costs a look and no more.
+    private BackplaneBatch NewBatch(IReadOnlyList<BackplaneMessage> messages) => new(Node, ++_sequence, clock.Now, _subscription, messages);
+
+    private async Task SendCollectedAsync()
+    {
+        while (true)
+        {
+            Task published;
+            TaskCompletionSource sent;
+            lock (_lock)
+            {
+                if (_collecting.Count == 0)
+                {
+                    _sending = false;
+                    return;
+                }
+
+                BackplaneBatch batch;
+                if (_collecting.Count <= MaximumBatch)
+                {
+                    batch = NewBatch(_collecting);
+                    sent = _collectingSent;
+                    _collecting = [];
+                    _collectingSent = NewCompletion();
+                }
+                else
+                {
+                    // The completion goes with the rest, so that everyone waits for the last part.
+                    batch = NewBatch(_collecting[..MaximumBatch]);
+                    sent = NewCompletion();
+                    _collecting.RemoveRange(0, MaximumBatch);
+                }
+
+                published = StartPublishAsync(batch);
+            }
+
+            try
+            {
+                await published.ConfigureAwait(false);
+                sent.SetResult();
+            }
+            catch (Exception exception)
+            {
+                sent.SetException(exception);
+                _ = sent.Task.Exception;
+                FailCollected(exception);
+            }
+        }
+    }
+
+    private async Task StartPublishAsync(BackplaneBatch batch) =>
+        await transport.PublishAsync(batch.Encode(), CancellationToken.None).ConfigureAwait(false);
+
+    // After a failure everything that has been collected fails too: its callers keep it for a replay, rather than each
+    // batch running into the same timeout in turn.
+    private void FailCollected(Exception exception)
+    {
+        TaskCompletionSource failed;
+        lock (_lock)
+        {
+            failed = _collectingSent;
+            _collecting = [];
+            _collectingSent = NewCompletion();
+        }
+
+        failed.SetException(exception);
+        _ = failed.Task.Exception;
+    }
+
+    private void OnInterrupted(string cause)
+    {
+        lock (_lock)
+        {
+            _subscription++;
+            _heard.Clear();
+        }
+
+        _listener!.OnInterrupted(cause);
+    }
+
+    private void OnReceived(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            if (BackplaneBatch.TryDecode(bytes.Span, out var batch))
+            {
+                Receive(batch);
+            }
+            else
+            {
+                _listener!.OnInterrupted("an unreadable message");
+            }
+        }
+        catch (Exception exception)
+        {
+            // One message that cannot be worked off must not end the subscription, but it may have meant anything.
+            logger.BackgroundFailed(exception);
+            _listener!.OnInterrupted("a message that could not be worked off");
+        }
+    }
+
+    private void Receive(BackplaneBatch batch)
+    {
+        if (batch.Node == Node)
+        {
+            if (batch.Subscription == Volatile.Read(ref _subscription))
+            {
+                _listener!.OnHeard(batch.SentAt);
+            }
+
+            return;
+        }
+
+        bool gap;
+        lock (_lock)
+        {
+            gap = _heard.TryGetValue(batch.Node, out var last) && batch.Sequence != last + 1;
+            if (!gap || batch.Sequence > last)
+            {
+                _heard[batch.Node] = batch.Sequence;
+            }
+
+            // Nodes come and go. Forgetting one costs nothing but that its next batch cannot show a gap.
+            if (_heard.Count > 10_000)
+            {
+                _heard.Clear();
+            }
+        }
+
+        foreach (var message in batch.Messages)
+        {
+            _listener!.OnMessage(message);
+        }
+
+        if (gap)
+        {
+            _listener!.OnMissed("a gap in the numbers of a node");
+        }
+    }
+}
+
+/// <summary>What the engine does with what is heard.</summary>
+internal interface IBackplaneListener
+{
+    void OnMessage(in BackplaneMessage message);
+
+    /// <summary>Everything published before <paramref name="sentAt"/> (in the clock's milliseconds) has been heard.</summary>
+    void OnHeard(long sentAt);
+
+    /// <summary>Messages were missed, and messages arrive.</summary>
+    void OnMissed(string cause);
+
+    /// <summary>Messages may be being missed until the next proof of hearing.</summary>
+    void OnInterrupted(string cause);
+
+    /// <summary>The server may have lost what it had acknowledged.</summary>
+    void OnServerRestored();
+}

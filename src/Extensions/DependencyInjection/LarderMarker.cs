@@ -1,0 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Larder;
+
+/// <summary>Says that Larder has been added, and which <c>HybridCache</c> the application had before.</summary>
+internal sealed record LarderMarker(ServiceDescriptor? Foreign);

@@ -1,0 +1,89 @@
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder;
+
+/// <summary>
+/// Settings of the whole pack. Each can come from code, from the <c>Larder</c> section of the configuration or from an
+/// environment variable, in this order of precedence; see <c>docs/configuration.md</c>.
+/// </summary>
+public sealed class LarderOptions
+{
+    /// <summary>
+    /// First part of every key at the second level, so that applications can share a server.
+    /// Default <c>cache</c>. Environment: <c>CACHE_PREFIX</c>, <c>REDIS_PREFIX</c>, <c>VALKEY_PREFIX</c>. Not empty.
+    /// </summary>
+    public string Prefix { get; set; } = "cache";
+
+    /// <summary>
+    /// Version of what the application stores; after a change nothing stored under another version is read any more.
+    /// Default <c>v1</c>. Environment: <c>CACHE_VERSION</c>. Not empty.
+    /// </summary>
+    public string Version { get; set; } = "v1";
+
+    /// <summary>
+    /// How long an entry lives when neither the call nor its namespace says so. Default 5 minutes.
+    /// <see cref="TimeSpan.Zero"/> switches caching off: every call runs its factory. Not negative.
+    /// Environment, in seconds: <c>CACHE_TTL_DEFAULT</c>, <c>KV_CACHE_TTL_SECONDS</c>, <c>REDIS_CACHE_TTL</c>, <c>VALKEY_CACHE_TTL</c>.
+    /// </summary>
+    public TimeSpan DefaultExpiration { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a node keeps its own copy of an entry. Default: as long as the entry lives. Must be positive.</summary>
+    public TimeSpan? DefaultLocalCacheExpiration { get; set; }
+
+    /// <summary>Flags for every call that gives none of its own. Default none.</summary>
+    public HybridCacheEntryFlags DefaultFlags { get; set; }
+
+    /// <summary>
+    /// The longest key that is cached, in characters. A longer key is not an error: its factory runs on every call.
+    /// Default 1024. At least 1.
+    /// </summary>
+    public int MaximumKeyLength { get; set; } = 1024;
+
+    /// <summary>
+    /// The largest serialized value that is stored, in bytes. A larger one is returned to its caller and not stored.
+    /// Default 1 MiB. At least 1, at most 512 MiB.
+    /// </summary>
+    public long MaximumPayloadBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>The most entries a node keeps in memory; beyond it the least useful are evicted. Default 100,000. At least 16.</summary>
+    public int MaximumMemoryEntries { get; set; } = 100_000;
+
+    /// <summary>
+    /// The most bytes a node keeps in memory, counted as keys, serialized values and a fixed cost per entry; values that
+    /// were never serialized are counted at an estimate. Default 256 MiB. At least 64 KiB.
+    /// </summary>
+    public long MaximumMemoryBytes { get; set; } = 256L * 1024 * 1024;
+
+    /// <summary>How long an answer of the second level is awaited before the call goes on without it. Default 500 ms. Positive.</summary>
+    public TimeSpan SecondLevelTimeout { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// How long other nodes wait for a loader that has died: the time to live of the lease a load holds at the server.
+    /// A living loader renews it. Default 5 seconds. From 100 milliseconds to 5 minutes.
+    /// </summary>
+    public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// The longest time a node may serve from memory without proof that it hears the other nodes. Default 5 seconds.
+    /// From 200 milliseconds to 5 minutes.
+    /// </summary>
+    public TimeSpan BackplaneTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long a node trusts its memory of stamps and entries where no backplane tells it of changes (any
+    /// <c>IDistributedCache</c> other than Redis and Valkey). Default 5 seconds. Positive.
+    /// </summary>
+    public TimeSpan StampAge { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>What a caller gets when an invalidation could not be told to the second level. Default <see cref="InvalidationFailure.CompleteAndRecover"/>.</summary>
+    public InvalidationFailure OnInvalidationFailure { get; set; } = InvalidationFailure.CompleteAndRecover;
+
+    /// <summary>
+    /// How many invalidations are kept for later while the server is away, one per key or group. When there are more,
+    /// they are replaced by one that clears everything. Default 10,000. At least 1.
+    /// </summary>
+    public int MaximumPendingInvalidations { get; set; } = 10_000;
+
+    /// <summary>Defaults per namespace, by name (ordinal). Environment, in seconds: <c>{NAMESPACE}_CACHE_TTL_SECONDS</c>.</summary>
+    public IDictionary<string, NamespaceOptions> Namespaces { get; } = new Dictionary<string, NamespaceOptions>(StringComparer.Ordinal);
+}

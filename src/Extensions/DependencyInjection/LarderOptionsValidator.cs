@@ -1,0 +1,45 @@
+using Microsoft.Extensions.Options;
+
+namespace Larder;
+
+/// <summary>Checks the options at start. Each message quotes the offending value and says what it may be.</summary>
+internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
+{
+    public ValidateOptionsResult Validate(string? name, LarderOptions options)
+    {
+        var faults = new List<string>();
+        Text(faults, nameof(options.Prefix), options.Prefix);
+        Text(faults, nameof(options.Version), options.Version);
+        Check(faults, options.DefaultExpiration >= TimeSpan.Zero, nameof(options.DefaultExpiration), options.DefaultExpiration, "zero (caching off) or longer");
+        Positive(faults, nameof(options.DefaultLocalCacheExpiration), options.DefaultLocalCacheExpiration);
+        Check(faults, options.MaximumKeyLength >= 1, nameof(options.MaximumKeyLength), options.MaximumKeyLength, "at least 1");
+        Check(faults, options.MaximumPayloadBytes is >= 1 and <= 512L * 1024 * 1024, nameof(options.MaximumPayloadBytes), options.MaximumPayloadBytes, "from 1 to 536870912 (512 MiB)");
+        Check(faults, options.MaximumMemoryEntries >= 16, nameof(options.MaximumMemoryEntries), options.MaximumMemoryEntries, "at least 16");
+        Check(faults, options.MaximumMemoryBytes >= 64 * 1024, nameof(options.MaximumMemoryBytes), options.MaximumMemoryBytes, "at least 65536 (64 KiB)");
+        Positive(faults, nameof(options.SecondLevelTimeout), options.SecondLevelTimeout);
+        Check(faults, options.LeaseDuration >= TimeSpan.FromMilliseconds(100) && options.LeaseDuration <= TimeSpan.FromMinutes(5), nameof(options.LeaseDuration), options.LeaseDuration, "from 00:00:00.1 to 00:05:00");
+        Check(faults, options.BackplaneTimeout >= TimeSpan.FromMilliseconds(200) && options.BackplaneTimeout <= TimeSpan.FromMinutes(5), nameof(options.BackplaneTimeout), options.BackplaneTimeout, "from 00:00:00.2 to 00:05:00");
+        Positive(faults, nameof(options.StampAge), options.StampAge);
+        Check(faults, Enum.IsDefined(options.OnInvalidationFailure), nameof(options.OnInvalidationFailure), options.OnInvalidationFailure, "CompleteAndRecover or Throw");
+        Check(faults, options.MaximumPendingInvalidations >= 1, nameof(options.MaximumPendingInvalidations), options.MaximumPendingInvalidations, "at least 1");
+        foreach (var (key, value) in options.Namespaces)
+        {
+            Check(faults, value.DefaultExpiration is null || value.DefaultExpiration >= TimeSpan.Zero, $"Namespaces[{key}].DefaultExpiration", value.DefaultExpiration, "zero (caching off) or longer");
+            Positive(faults, $"Namespaces[{key}].DefaultLocalCacheExpiration", value.DefaultLocalCacheExpiration);
+        }
+
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+
+    private static void Text(List<string> faults, string name, string? value) => Check(faults, !string.IsNullOrWhiteSpace(value), name, value, "text that is not empty");
+
+    private static void Positive(List<string> faults, string name, TimeSpan? value) => Check(faults, value is null || value > TimeSpan.Zero, name, value, "longer than zero");
+
+    private static void Check(List<string> faults, bool holds, string name, object? value, string expected)
+    {
+        if (!holds)
+        {
+            faults.Add(FormattableString.Invariant($"Larder: {name} is '{value}'; it must be {expected}."));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using Larder;
+using StackExchange.Redis;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Gives Larder a Redis or Valkey server: single, Sentinel or cluster.</summary>
+public static class LarderRedisExtensions
+{
+    /// <summary>Uses a Redis server as second level, for stamps, leases and the backplane.</summary>
+    /// <param name="builder">What <c>AddLarder</c> returned.</param>
+    /// <param name="configuration">
+    /// <c>redis://user:password@host:port/database</c> (<c>rediss://</c> for TLS; several hosts separated by commas), or a
+    /// StackExchange.Redis configuration string (with <c>serviceName=</c> for Sentinel).
+    /// </param>
+    /// <exception cref="FormatException"><paramref name="configuration"/> is neither.</exception>
+    public static ILarderBuilder UseRedis(this ILarderBuilder builder, string configuration)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var options = ServerAddress.Parse(configuration);
+        builder.Services.Configure<ServerSettings>(settings =>
+        {
+            settings.Configuration = options;
+            settings.Connect = null;
+        });
+        return builder;
+    }
+
+    /// <summary>Uses a connection that the application makes and closes.</summary>
+    /// <param name="builder">What <c>AddLarder</c> returned.</param>
+    /// <param name="connect">Gives the connection. Called again if it fails.</param>
+    public static ILarderBuilder UseRedis(this ILarderBuilder builder, Func<IServiceProvider, Task<IConnectionMultiplexer>> connect)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(connect);
+        builder.Services.Configure<ServerSettings>(settings =>
+        {
+            settings.Connect = connect;
+            settings.Configuration = null;
+        });
+        return builder;
+    }
+
+    /// <summary>Uses a Valkey server; see <see cref="UseRedis(ILarderBuilder, string)"/>. Valkey and Redis are used alike.</summary>
+    /// <inheritdoc cref="UseRedis(ILarderBuilder, string)"/>
+    public static ILarderBuilder UseValkey(this ILarderBuilder builder, string configuration) => builder.UseRedis(configuration);
+
+    /// <summary>Uses a connection to a Valkey server that the application makes and closes.</summary>
+    /// <inheritdoc cref="UseRedis(ILarderBuilder, Func{IServiceProvider, Task{IConnectionMultiplexer}})"/>
+    public static ILarderBuilder UseValkey(this ILarderBuilder builder, Func<IServiceProvider, Task<IConnectionMultiplexer>> connect) => builder.UseRedis(connect);
+}

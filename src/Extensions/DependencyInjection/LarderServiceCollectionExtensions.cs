@@ -1,0 +1,130 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
+using Larder;
+using Larder.Backplane;
+using Larder.Diagnostics;
+using Larder.Engine;
+using Larder.Hybrid;
+using Larder.Redis;
+using Larder.Scopes;
+using Microsoft.Extensions.Caching.Distributed;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Adds Larder to an application.</summary>
+public static class LarderServiceCollectionExtensions
+{
+    /// <summary>The configuration section that <see cref="AddLarder(IServiceCollection, IConfiguration)"/> reads.</summary>
+    private const string SectionName = "Larder";
+
+    /// <summary>
+    /// Gives the application a <see cref="HybridCache"/> that follows the ambient <see cref="CacheScope"/>. A
+    /// <see cref="HybridCache"/> registered before is wrapped; otherwise Larder's own engine serves, with an
+    /// <see cref="IDistributedCache"/> registered in the application, or the server of <c>UseRedis</c> or of the environment, as
+    /// second level. Calling it again only adds to the options.
+    /// </summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Settings from code; they win over the <c>Larder</c> section and the environment.</param>
+    public static ILarderBuilder AddLarder(this IServiceCollection services, Action<LarderOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        AddCore(services);
+        if (configure is not null)
+        {
+            services.Configure(configure);
+        }
+
+        return new LarderBuilder(services);
+    }
+
+    /// <summary>
+    /// As <see cref="AddLarder(IServiceCollection, Action{LarderOptions}?)"/>, with the settings of the <c>Larder</c> section of
+    /// <paramref name="configuration"/> (or of the section itself, if that is what is given). They win over the environment.
+    /// </summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configuration">The application's configuration, or its <c>Larder</c> section.</param>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "LarderOptions holds only simple values and is referenced here.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "LarderOptions holds only simple values and is referenced here.")]
+    public static ILarderBuilder AddLarder(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configuration);
+        AddCore(services);
+        var section = configuration is IConfigurationSection { Key: SectionName } given ? given : configuration.GetSection(SectionName);
+        services.AddOptions<LarderOptions>().Bind(section);
+        services.AddOptions<ServerSettings>().Configure(server =>
+        {
+            if ((section["Redis"] ?? section["Valkey"]) is { Length: > 0 } address)
+            {
+                server.Configuration ??= ServerAddress.Parse(address);
+            }
+        });
+        return new LarderBuilder(services);
+    }
+
+    private static void AddCore(IServiceCollection services)
+    {
+        if (services.Any(service => service.ServiceType == typeof(LarderMarker)))
+        {
+            return;
+        }
+
+        var foreign = TakeOver(services);
+        services.AddSingleton(new LarderMarker(foreign));
+        services.AddOptions<LarderOptions>()
+            .Configure<IServiceProvider>(static (options, provider) => new LarderEnvironment(provider.GetService<IConfiguration>()).Apply(options))
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<LarderOptions>, LarderOptionsValidator>();
+        services.AddOptions<ServerSettings>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(static provider => new LarderMetrics(provider.GetService<IMeterFactory>()));
+        services.AddSingleton<LarderServer>();
+        services.AddSingleton(static provider => CreateEngine(provider));
+        services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));
+    }
+
+    /// <summary>Takes a <see cref="HybridCache"/> that is already registered out of the collection, to be wrapped.</summary>
+    private static ServiceDescriptor? TakeOver(IServiceCollection services)
+    {
+        var registered = services.LastOrDefault(service => service.ServiceType == typeof(HybridCache) && !service.IsKeyedService);
+        if (registered is not null)
+        {
+            services.RemoveAll<HybridCache>();
+            if (registered.Lifetime != ServiceLifetime.Singleton)
+            {
+                throw new InvalidOperationException(
+                    $"A HybridCache is registered with the lifetime {registered.Lifetime}. Larder can wrap it only as a singleton, as AddHybridCache() registers it.");
+            }
+        }
+
+        return registered;
+    }
+
+    private static CacheEngine CreateEngine(IServiceProvider provider)
+    {
+        var options = provider.GetRequiredService<IOptions<LarderOptions>>().Value;
+        var time = provider.GetRequiredService<TimeProvider>();
+        var server = provider.GetRequiredService<LarderServer>();
+        var logger = provider.GetService<ILoggerFactory>()?.CreateLogger("Larder.Cache") ?? NullLogger.Instance;
+        var prefix = ScopedKey.ApplicationPrefix(options.Prefix, options.Version);
+        SecondLevel? second = null;
+        if (server.Connection is { } connection)
+        {
+            second = new RedisSecondLevel(connection, prefix, options.LeaseDuration);
+        }
+        else if (provider.GetService<IDistributedCache>() is { } distributed && distributed.GetType() != typeof(MemoryDistributedCache))
+        {
+            // The memory implementation would be a slower copy of what this process holds anyway.
+            second = new DistributedSecondLevel(distributed, prefix, time);
+        }
+
+        var backplane = server.Connection is null ? null : new RedisBackplaneTransport(server.Connection, prefix);
+        return new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger);
+    }
+}

@@ -1,0 +1,168 @@
+using Larder.Backplane;
+using Larder.Diagnostics;
+using Larder.Tags;
+
+namespace Larder.Engine;
+
+internal sealed partial class CacheEngine
+{
+    /// <summary>Removes a key at all levels and on all nodes. No load that began before this completes brings the old value back.</summary>
+    /// <remarks>As in <see cref="SetAsync"/> the key is fenced before and after the second level is told.</remarks>
+    public async ValueTask RemoveAsync(ScopeState scope, string keyText, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ArgumentNullException.ThrowIfNull(keyText);
+        CountInvalidation("key", "local");
+        var key = new MemoryKey(scope, keyText);
+        Forget(key);
+        if (_second is null || !IsCacheable(keyText))
+        {
+            return;
+        }
+
+        var physicalKey = scope.PhysicalKey(keyText);
+        await RemoveFromSecondLevelAsync(null, key, physicalKey).ConfigureAwait(false);
+        Forget(key);
+        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), physicalKey).ConfigureAwait(false);
+    }
+
+    /// <summary>Invalidates everything in the scope that carries the tag; <c>*</c> stands for everything in the scope.</summary>
+    public ValueTask RemoveByTagAsync(ScopeState scope, string tag, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        TagNames.Check(tag);
+        if (tag == TagNames.Everything)
+        {
+            return InvalidateAsync(scope.Namespace, BackplaneMessage.LevelInvalidated(scope.Id));
+        }
+
+        // Memory alone: what nothing depends on needs no invalidating.
+        var group = _second is null ? scope.FindTag(tag) : scope.Tag(tag);
+        return group is null ? default : InvalidateAsync(group, BackplaneMessage.TagInvalidated(scope.Id, tag));
+    }
+
+    /// <summary>Invalidates a level: a namespace, project or tenant by its id, or everything by <c>*</c>.</summary>
+    public ValueTask InvalidateLevelAsync(string level, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return InvalidateAsync(_groups.Level(level), BackplaneMessage.LevelInvalidated(level));
+    }
+
+    /// <summary>
+    /// One small write and one message, whatever the number of entries. The generation is raised before the write, so that
+    /// this node is current at once, and after it, because what began in between may have read the old stamp.
+    /// </summary>
+    private async ValueTask InvalidateAsync(Group group, BackplaneMessage message)
+    {
+        CountInvalidation(message.Kind == MessageKind.TagInvalidated ? "tag" : "level", "local");
+        _groups.Invalidate(group);
+        if (_second is null)
+        {
+            return;
+        }
+
+        var invalidation = PendingInvalidation.OfGroup(group, message);
+        var answer = await _second.SetStampAsync(group.Id, RandomId.Next(), StampReader.DefaultLife).ConfigureAwait(false);
+        if (!answer.Succeeded)
+        {
+            // Kept before the generation is raised: from then on the stamp at the server counts as unknown.
+            Postpone(invalidation, answer.Failure);
+            _groups.Invalidate(group);
+            ThrowIfAsked(answer.Failure);
+            return;
+        }
+
+        _groups.Invalidate(group);
+        Remember(invalidation);
+        await TellAsync(message, invalidation).ConfigureAwait(false);
+    }
+
+    private async ValueTask RemoveFromSecondLevelAsync(KeyWrite? write, MemoryKey key, string physicalKey)
+    {
+        await _flights.WritesEnd(key, write).ConfigureAwait(false);
+        var invalidation = PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key);
+        var answer = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
+        if (answer.Succeeded)
+        {
+            Remember(invalidation);
+            return;
+        }
+
+        Postpone(invalidation, answer.Failure);
+        Forget(key);
+        ThrowIfAsked(answer.Failure);
+    }
+
+    /// <summary>Forgets a key on this node, and fences what is under way for it.</summary>
+    private void Forget(MemoryKey key)
+    {
+        _flights.Fence(key);
+        _memory.Remove(key.Scope, key.Key);
+    }
+
+    private ValueTask TellAsync(BackplaneMessage message, string physicalKey) =>
+        _backplane is null ? default : TellAsync(message, PendingInvalidation.OfKey(physicalKey, message.Scope, message.Name));
+
+    /// <summary>Tells the other nodes. What cannot be told now is kept and told later.</summary>
+    private async ValueTask TellAsync(BackplaneMessage message, PendingInvalidation invalidation)
+    {
+        if (_backplane is null)
+        {
+            return;
+        }
+
+        if (_pending.Has(invalidation))
+        {
+            // The second level could not be told; the other nodes will be when it has been.
+            return;
+        }
+
+        try
+        {
+            await _backplane.PublishAsync(message).WaitAsync(_options.SecondLevelTimeout, _clock.Provider).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Postpone(invalidation, exception);
+            ThrowIfAsked(exception);
+        }
+    }
+
+    private void Postpone(PendingInvalidation invalidation, Exception? cause)
+    {
+        var added = _pending.Add(invalidation);
+        if (!added)
+        {
+            _logger.PendingOverflow(_pending.Count, _options.MaximumPendingInvalidations);
+            _pending.ReplaceAllByOne(PendingInvalidation.OfGroup(_groups.Level("*"), BackplaneMessage.LevelInvalidated("*")));
+        }
+
+        _logger.InvalidationPostponed(cause?.Message);
+        Wake();
+    }
+
+    private void Remember(PendingInvalidation invalidation)
+    {
+        if (_backplane is not null)
+        {
+            _pending.Remember(invalidation);
+        }
+    }
+
+    private void ThrowIfAsked(Exception? cause)
+    {
+        if (_options.OnInvalidationFailure == InvalidationFailure.Throw)
+        {
+            throw new InvalidOperationException(
+                "The invalidation holds on this node, but the second level could not be told. It is kept and replayed when the server is back (LarderOptions.OnInvalidationFailure is Throw).", cause);
+        }
+    }
+
+    private void CountInvalidation(string kind, string origin)
+    {
+        if (_metrics.Invalidations.Enabled)
+        {
+            _metrics.Invalidations.Add(1, LarderMetrics.Tag("kind", kind), LarderMetrics.Tag("origin", origin));
+        }
+    }
+}

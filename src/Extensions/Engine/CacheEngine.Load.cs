@@ -1,0 +1,263 @@
+using Larder.Diagnostics;
+using Larder.Tags;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Engine;
+
+internal sealed partial class CacheEngine
+{
+    /// <summary>A read that memory could not answer: joins the load of the key, or leads one.</summary>
+    private ValueTask<T> LoadAsync<TState, T>(
+        ScopeState scope,
+        string? keyText,
+        TState state,
+        Func<TState, CancellationToken, ValueTask<T>> factory,
+        HybridCacheEntryOptions? options,
+        IEnumerable<string>? tags,
+        CancellationToken cancellationToken)
+    {
+        var policy = new EntryPolicy(scope.Defaults, options);
+        if (!IsCacheable(keyText) || policy.Expiration <= TimeSpan.Zero)
+        {
+            return policy.RunsFactory ? factory(state, cancellationToken) : default;
+        }
+
+        var groups = ResolveTags(scope, tags, out var names);
+        var key = new MemoryKey(scope, keyText);
+        if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, out var flight))
+        {
+            return JoinAsync(flight, policy, state, factory, cancellationToken);
+        }
+
+        var load = new Load<T>(flight, policy, names, groups);
+        var led = LeadAsync(load, state, factory);
+        if (led.IsCompleted || !cancellationToken.CanBeCanceled)
+        {
+            return led;
+        }
+
+        return AwaitOwnLoadAsync(led.AsTask(), flight, cancellationToken);
+    }
+
+    private static async ValueTask<T> JoinAsync<TState, T>(
+        Flight<T> flight,
+        EntryPolicy policy,
+        TState state,
+        Func<TState, CancellationToken, ValueTask<T>> factory,
+        CancellationToken cancellationToken)
+    {
+        var result = await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (result.IsShareable)
+        {
+            return result.Read();
+        }
+
+        return policy.RunsFactory ? await factory(state, cancellationToken).ConfigureAwait(false) : default!;
+    }
+
+    // The caller may leave while the load goes on for those who joined it.
+    private static async ValueTask<T> AwaitOwnLoadAsync<T>(Task<T> load, Flight<T> flight, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await load.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && !load.IsCompleted)
+        {
+            flight.Leave();
+            _ = load.ContinueWith(static abandoned => _ = abandoned.Exception, TaskScheduler.Default);
+            throw;
+        }
+    }
+
+    private async ValueTask<T> LeadAsync<TState, T>(Load<T> load, TState state, Func<TState, CancellationToken, ValueTask<T>> factory)
+    {
+        var flight = load.Flight;
+        try
+        {
+            // A load may have ended between the look into memory and the entry in the table.
+            if (load.Policy.ReadsMemory && TryHit<T>(flight.Key.Scope, flight.Key.Key, out var value))
+            {
+                flight.Succeed(Shareable(load, value));
+                return value;
+            }
+
+            if (_second is not null)
+            {
+                value = await LeadWithSecondLevelAsync(load, state, factory).ConfigureAwait(false);
+            }
+            else if (load.Policy.RunsFactory)
+            {
+                var generation = _groups.Counter;
+                value = await RunFactoryAsync(load, state, factory).ConfigureAwait(false);
+                StoreInMemoryOnly(load, value, generation, origin: null);
+            }
+            else
+            {
+                value = default!;
+            }
+
+            flight.Succeed(load.Result ?? Shareable(load, value));
+            return value;
+        }
+        catch (Exception exception)
+        {
+            flight.Fail(exception);
+            throw;
+        }
+        finally
+        {
+            _flights.Remove(flight);
+        }
+    }
+
+    private ValueTask<T> RunFactoryAsync<TState, T>(Load<T> load, TState state, Func<TState, CancellationToken, ValueTask<T>> factory)
+    {
+        if (_metrics.Misses.Enabled)
+        {
+            _metrics.Misses.Add(1);
+        }
+
+        return factory(state, load.Flight.Token);
+    }
+
+    /// <summary>What those who joined get: the value itself if it may be shared, otherwise bytes to read a copy from.</summary>
+    private FlightResult<T> Shareable<T>(Load<T> load, T value)
+    {
+        if (Immutability<T>.IsImmutable || value is null)
+        {
+            return FlightResult<T>.Shared(value);
+        }
+
+        // Nobody has joined yet and the flight is about to end; one who joins at this very moment loads for itself.
+        if (!load.Flight.IsShared)
+        {
+            return FlightResult<T>.Unshareable;
+        }
+
+        using var writer = TrySerialize(value, header: null);
+        return writer is null ? FlightResult<T>.Unshareable : FlightResult<T>.Copied(
+            new SerializedEntry<T>(Metadata(load, generation: 0, origin: null, writer.Length), writer.Written.ToArray(), _serializers.Get<T>()));
+    }
+
+    private void StoreInMemoryOnly<T>(Load<T> load, T value, long generation, EntryOrigin? origin)
+    {
+        if (!load.Policy.WritesMemory || !_keepsMemory)
+        {
+            return;
+        }
+
+        if (Immutability<T>.IsImmutable || value is null)
+        {
+            StoreInMemory(load, new ValueEntry<T>(Metadata(load, generation, origin, EstimateSize(value)), value));
+            return;
+        }
+
+        using var writer = TrySerialize(value, header: null);
+        if (writer is null)
+        {
+            load.Result = FlightResult<T>.Unshareable;
+        }
+        else
+        {
+            StoreInMemory(load, new SerializedEntry<T>(Metadata(load, generation, origin, writer.Length), writer.Written.ToArray(), _serializers.Get<T>()));
+        }
+    }
+
+    private void StoreInMemory<T>(Load<T> load, MemoryEntry entry)
+    {
+        if (entry is SerializedEntry<T> serialized)
+        {
+            load.Result = FlightResult<T>.Copied(serialized);
+        }
+
+        if (load.Policy.WritesMemory && _keepsMemory)
+        {
+            load.Flight.Store((_memory, entry), static state => state._memory.Set(state.entry));
+        }
+    }
+
+    private EntryMetadata Metadata<T>(Load<T> load, long generation, EntryOrigin? origin, int payloadSize)
+    {
+        var now = _clock.Now;
+        return Metadata(load.Flight.Key, load.Policy.LocalExpiration, now, _clock.UtcNowMilliseconds, generation, origin, load.Groups, payloadSize);
+    }
+
+    private EntryMetadata Metadata(
+        MemoryKey key, TimeSpan localExpiration, long now, long created, long generation, EntryOrigin? origin, Group[]? tags, int payloadSize)
+    {
+        var expires = EngineClock.AddSaturating(now, localExpiration);
+        return new EntryMetadata
+        {
+            Scope = key.Scope,
+            Key = key.Key,
+            Generation = generation,
+            ExpiresAt = expires,
+            ServeUntil = ServeUntil(now, expires),
+            VerifiedAt = now,
+            CreatedAtUtc = created,
+            Size = EntryOverhead + (key.Key.Length * 2) + payloadSize,
+            Tags = tags,
+            Origin = origin,
+        };
+    }
+
+    // What an entry costs besides its text and value: the entry itself, its node in the table, its place in a queue.
+    private const int EntryOverhead = 176;
+
+    private static int EstimateSize<T>(T value) => value is string text ? 24 + (text.Length * 2) : 24 + System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
+
+    /// <summary>Serializes a value, behind a header if there is one. Null if it is too large or its serializer fails; both are logged.</summary>
+    private PayloadWriter? TrySerialize<T>(T value, EntryHeader? header)
+    {
+        var writer = new PayloadWriter(_options.MaximumPayloadBytes);
+        try
+        {
+            if (header is { } known)
+            {
+                EntryPayload.WriteHeader(writer, known);
+            }
+
+            var headerLength = writer.Length;
+            if (value is not null)
+            {
+                _serializers.Get<T>().Serialize(value, writer);
+            }
+
+            if (header is not null)
+            {
+                EntryPayload.Seal(writer.WrittenSpan, headerLength);
+            }
+
+            return writer;
+        }
+        catch (PayloadTooLargeException)
+        {
+            _logger.ValueTooLarge(typeof(T).Name, _options.MaximumPayloadBytes);
+            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "too_large"));
+        }
+        catch (Exception exception)
+        {
+            _logger.SerializerFailed(exception, typeof(T).Name);
+            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "serializer"));
+        }
+
+        writer.Dispose();
+        return null;
+    }
+}
+
+/// <summary>What belongs to one load besides its factory.</summary>
+internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? tagNames, Group[]? groups)
+{
+    public Flight<T> Flight { get; } = flight;
+
+    public EntryPolicy Policy { get; } = policy;
+
+    public string[]? TagNames { get; } = tagNames;
+
+    public Group[]? Groups { get; } = groups;
+
+    /// <summary>What those who joined get, once storing has produced it.</summary>
+    public FlightResult<T>? Result { get; set; }
+}

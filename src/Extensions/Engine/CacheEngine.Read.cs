@@ -1,0 +1,152 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Larder.Diagnostics;
+using Larder.Tags;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Engine;
+
+internal sealed partial class CacheEngine
+{
+    /// <summary>The way of every read: a hit in memory ends here, without awaiting or allocating.</summary>
+    public ValueTask<T> GetOrCreateAsync<TState, T>(
+        ScopeState scope,
+        ReadOnlySpan<char> key,
+        string? keyText,
+        TState state,
+        Func<TState, CancellationToken, ValueTask<T>> factory,
+        HybridCacheEntryOptions? options,
+        IEnumerable<string>? tags,
+        CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<T>(cancellationToken);
+        }
+
+        if (options is null ? (scope.Defaults.Flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 : new EntryPolicy(scope.Defaults, options).ReadsMemory)
+        {
+            if (TryHit<T>(scope, key, out var value))
+            {
+                return new(value);
+            }
+        }
+
+        return LoadAsync(scope, keyText ?? key.ToString(), state, factory, options, tags, cancellationToken);
+    }
+
+    /// <summary>A value from memory, if there is one that may be served as it stands.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryHit<T>(ScopeState scope, ReadOnlySpan<char> key, [MaybeNullWhen(false)] out T value)
+    {
+        if (_memory.TryGet(scope, key, out var entry))
+        {
+            var now = _clock.Now;
+            if (now < entry.ServeUntil && now < Volatile.Read(ref _trustedUntil) && entry.IsCurrent())
+            {
+                if (entry is ValueEntry<T> shared)
+                {
+                    MemoryLevel.Touch(entry);
+                    CountHit("memory");
+                    value = shared.Value;
+                    return true;
+                }
+
+                return TryReadCopy(entry, out value);
+            }
+        }
+
+        value = default;
+        return false;
+    }
+
+    private bool TryReadCopy<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value)
+    {
+        if (entry is SerializedEntry<T> serialized)
+        {
+            try
+            {
+                value = serialized.Read();
+                MemoryLevel.Touch(entry);
+                CountHit("memory");
+                return true;
+            }
+            catch (Exception exception)
+            {
+                _logger.SerializerFailed(exception, typeof(T).Name);
+                _memory.Remove(entry, EntryDeparture.Removed);
+            }
+        }
+
+        value = default;
+        return false;
+    }
+
+    /// <summary>The value of an entry that is known to be valid, or nothing if it is of another type.</summary>
+    private bool TryReadEntry<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value)
+    {
+        if (entry is ValueEntry<T> shared)
+        {
+            MemoryLevel.Touch(entry);
+            CountHit("memory");
+            value = shared.Value;
+            return true;
+        }
+
+        return TryReadCopy(entry, out value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void CountHit(string level)
+    {
+        if (_metrics.Hits.Enabled)
+        {
+            _metrics.Hits.Add(1, LarderMetrics.Tag("level", level));
+        }
+    }
+
+    private bool IsCacheable([NotNullWhen(true)] string? key)
+    {
+        string? reason = null;
+        if (string.IsNullOrWhiteSpace(key))
+        {
+            reason = "empty or white space";
+        }
+        else if (key.Length > _options.MaximumKeyLength)
+        {
+            reason = $"{key.Length} characters long, more than the {_options.MaximumKeyLength} of LarderOptions.MaximumKeyLength";
+        }
+
+        if (reason is null)
+        {
+            return true;
+        }
+
+        _metrics.Uncacheable.Add(1);
+        if (Interlocked.Exchange(ref _uncacheableLogged, 1) == 0)
+        {
+            _logger.KeyNotCacheable(reason);
+        }
+
+        return false;
+    }
+
+    /// <summary>The groups of the tags of a call, each once.</summary>
+    /// <exception cref="ArgumentException">A tag is empty, white space, too long, or the reserved <c>*</c>.</exception>
+    private static Group[]? ResolveTags(ScopeState scope, IEnumerable<string>? tags, out string[]? names)
+    {
+        names = TagNames.Normalize(tags);
+        if (names is null)
+        {
+            return null;
+        }
+
+        var groups = new Group[names.Length];
+        for (var i = 0; i < groups.Length; i++)
+        {
+            groups[i] = scope.Tag(names[i]);
+        }
+
+        return groups;
+    }
+}

@@ -1,0 +1,411 @@
+using Larder.Backplane;
+using Larder.Diagnostics;
+using Larder.Tags;
+
+namespace Larder.Engine;
+
+internal sealed partial class CacheEngine
+{
+    private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestPoll = TimeSpan.FromMilliseconds(250);
+
+    private readonly LeaseWaits _leaseWaits = new();
+
+    /// <summary>
+    /// A load with a second level: what memory holds, if it turns out still to be valid; what the second level holds; and
+    /// then the factory, under the key's lease where there are leases.
+    /// </summary>
+    private async ValueTask<T> LeadWithSecondLevelAsync<TState, T>(Load<T> load, TState state, Func<TState, CancellationToken, ValueTask<T>> factory)
+    {
+        var scope = load.Flight.Key.Scope;
+        var physicalKey = scope.PhysicalKey(load.Flight.Key.Key);
+        if (load.Policy.ReadsMemory && _memory.TryGet(scope, load.Flight.Key.Key, out var entry))
+        {
+            if (_clock.Now < entry.ExpiresAt && await VerifyAsync(entry, physicalKey).ConfigureAwait(false) && TryReadEntry<T>(entry, out var verified))
+            {
+                return verified;
+            }
+
+            _memory.Remove(entry, EntryDeparture.Invalidated);
+        }
+
+        var found = default(Found<T>);
+        if (load.Policy.ReadsSecondLevel && !_pending.HasKey(physicalKey))
+        {
+            found = await ReadSecondLevelAsync(load, physicalKey).ConfigureAwait(false);
+            if (found.IsValid)
+            {
+                return found.Value;
+            }
+        }
+
+        if (!load.Policy.RunsFactory)
+        {
+            return default!;
+        }
+
+        // Everything that could change while the factory runs is noted before it starts.
+        var generation = _groups.Counter;
+        var origin = await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+        var stores = origin is not null && load.Policy.WritesSecondLevel;
+        var lease = default(Lease);
+        if (stores && _leases is not null)
+        {
+            (lease, found) = await WaitForLeaseAsync(load, physicalKey, found.ObsoleteId).ConfigureAwait(false);
+            if (found.IsValid)
+            {
+                return found.Value;
+            }
+
+            if (lease.Waited)
+            {
+                // The stamps were noted before the wait: still right, but what was invalidated meanwhile would make the
+                // result invalid on arrival for no reason.
+                generation = _groups.Counter;
+                origin = await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+                stores = origin is not null;
+            }
+        }
+
+        try
+        {
+            var value = await RunFactoryAsync(load, state, factory).ConfigureAwait(false);
+            await StoreLoadedAsync(load, value, physicalKey, generation, origin, stores, lease).ConfigureAwait(false);
+            return value;
+        }
+        finally
+        {
+            if (lease.IsHeld && _leases!.Stop(lease))
+            {
+                // Not given back by a store: the factory failed, or its result was not to be stored.
+                await _second!.ReleaseLeaseAsync(physicalKey, lease.Token).ConfigureAwait(false);
+                TellFilled(load.Flight.Key);
+            }
+        }
+    }
+
+    /// <summary>What the second level holds for the key, if it is valid for this caller; it is then in memory too.</summary>
+    private async ValueTask<Found<T>> ReadSecondLevelAsync<T>(Load<T> load, string physicalKey)
+    {
+        if (_second!.IsOpen)
+        {
+            return default;
+        }
+
+        // The stamps travel with the value, in one round trip, if this node does not know them.
+        var scopeStamp = _stamps!.GetAsync(load.Flight.Key.Scope, TimeSpan.Zero);
+        var answer = await _second.GetAsync(physicalKey).ConfigureAwait(false);
+        _ = await scopeStamp.ConfigureAwait(false);
+        if (!answer.Succeeded)
+        {
+            return default;
+        }
+
+        using var stored = answer.Value;
+        return stored.Exists ? await UseStoredAsync(load, physicalKey, stored.Data).ConfigureAwait(false) : default;
+    }
+
+    private async ValueTask<Found<T>> UseStoredAsync<T>(Load<T> load, string physicalKey, ReadOnlyMemory<byte> stored)
+    {
+        var fault = EntryPayload.TryRead(stored, physicalKey, out var header, out var payload);
+        if (fault != PayloadFault.None)
+        {
+            Reject(fault);
+            return default;
+        }
+
+        // A sender whose clock is ahead cannot make an entry live longer than it was given.
+        var invalid = new Found<T>(header.Id);
+        var left = Math.Min(header.Expires - _clock.UtcNowMilliseconds, header.Expires - header.Created);
+        if (left <= 0)
+        {
+            return invalid;
+        }
+
+        var scope = load.Flight.Key.Scope;
+        var scopeStamp = await _stamps!.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false);
+        if (scopeStamp == 0 || scopeStamp != header.ScopeStamp)
+        {
+            return invalid;
+        }
+
+        var (groups, tagStamps) = await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false);
+        if (groups is null && header.Tags.Length != 0)
+        {
+            return invalid;
+        }
+
+        T value;
+        MemoryEntry entry;
+        try
+        {
+            var origin = new EntryOrigin(header.Id, header.ScopeStamp, tagStamps);
+            var lives = load.Policy.LocalExpiration < TimeSpan.FromMilliseconds(left) ? load.Policy.LocalExpiration : TimeSpan.FromMilliseconds(left);
+            var metadata = Metadata(load.Flight.Key, lives, _clock.Now, header.Created, load.Flight.Generation, origin, groups, payload.Length);
+            if (header.IsNull)
+            {
+                if (default(T) is not null)
+                {
+                    // Null was stored by a caller who asked for another type.
+                    return invalid;
+                }
+
+                value = default!;
+                entry = new ValueEntry<T>(metadata, value);
+            }
+            else
+            {
+                var serializer = _serializers.Get<T>();
+                value = serializer.Deserialize(new System.Buffers.ReadOnlySequence<byte>(payload));
+                entry = Immutability<T>.IsImmutable
+                    ? new ValueEntry<T>(metadata, value)
+                    : new SerializedEntry<T>(metadata, payload.ToArray(), serializer);
+            }
+        }
+        catch (Exception)
+        {
+            Reject(PayloadFault.Value);
+            return invalid;
+        }
+
+        // Fenced means that the key was changed after this read began: good enough for callers who came before, but not to keep.
+        StoreInMemory(load, entry);
+        CountHit("second");
+        return new Found<T>(value);
+    }
+
+    /// <summary>The groups of stored tags if each stamp is still the current one, otherwise nothing.</summary>
+    private async ValueTask<(Group[]? Groups, long[]? Stamps)> MatchTagsAsync(ScopeState scope, TagStamp[] tags)
+    {
+        if (tags.Length == 0)
+        {
+            return default;
+        }
+
+        var groups = new Group[tags.Length];
+        var reads = new ValueTask<long>[tags.Length];
+        for (var i = 0; i < tags.Length; i++)
+        {
+            groups[i] = scope.Tag(tags[i].Name);
+            reads[i] = _stamps!.GetAsync(groups[i], TimeSpan.Zero);
+        }
+
+        var stamps = new long[tags.Length];
+        var match = true;
+        for (var i = 0; i < tags.Length; i++)
+        {
+            stamps[i] = await reads[i].ConfigureAwait(false);
+            match &= stamps[i] != 0 && stamps[i] == tags[i].Stamp;
+        }
+
+        return match ? (groups, stamps) : default;
+    }
+
+    /// <summary>A new entry's id and its groups' stamps as they are now, or null when they cannot be had.</summary>
+    private async ValueTask<EntryOrigin?> CaptureAsync(ScopeState scope, Group[]? groups, TimeSpan expiration)
+    {
+        if (_second!.IsOpen)
+        {
+            return null;
+        }
+
+        var scopeRead = _stamps!.GetAsync(scope, expiration);
+        long[]? stamps = null;
+        var complete = true;
+        if (groups is not null)
+        {
+            var reads = new ValueTask<long>[groups.Length];
+            for (var i = 0; i < groups.Length; i++)
+            {
+                reads[i] = _stamps.GetAsync(groups[i], expiration);
+            }
+
+            stamps = new long[groups.Length];
+            for (var i = 0; i < groups.Length; i++)
+            {
+                stamps[i] = await reads[i].ConfigureAwait(false);
+                complete &= stamps[i] != 0;
+            }
+        }
+
+        var scopeStamp = await scopeRead.ConfigureAwait(false);
+        return complete && scopeStamp != 0 ? new EntryOrigin(RandomId.Next(), scopeStamp, stamps) : null;
+    }
+
+    /// <summary>
+    /// Takes the key's lease, waiting while another node holds it; or finds the value that node has stored meanwhile.
+    /// Neither when the server does not answer: then the factory runs and its result stays on this node.
+    /// </summary>
+    private async ValueTask<(Lease Lease, Found<T> Found)> WaitForLeaseAsync<T>(Load<T> load, string physicalKey, long obsoleteId)
+    {
+        var token = RandomId.Next();
+        var poll = FirstPoll;
+        var waited = false;
+        var patience = EngineClock.AddSaturating(_clock.Now, _options.LeaseDuration * 6);
+        while (true)
+        {
+            // A holder that is alive and never ends must not hold up the other nodes for ever: then each loads for itself,
+            // and only the holder may store.
+            if (_clock.Now >= patience)
+            {
+                return default;
+            }
+
+            // Registered before asking, so that an answer "someone holds it" cannot be followed by a message we miss.
+            using var wait = _leaseWaits.Register(load.Flight.Key);
+            var answer = await _second!.TryLeaseAsync(physicalKey, token, new LeaseDemand(!load.Policy.ReadsSecondLevel, obsoleteId)).ConfigureAwait(false);
+            if (!answer.Succeeded)
+            {
+                return default;
+            }
+
+            if (answer.Value.Granted)
+            {
+                return (_leases!.Keep(physicalKey, token, waited), default);
+            }
+
+            using (var stored = answer.Value.Found)
+            {
+                if (stored.Exists)
+                {
+                    var found = await UseStoredAsync(load, physicalKey, stored.Data).ConfigureAwait(false);
+                    if (found.IsValid)
+                    {
+                        return (default, found);
+                    }
+
+                    if (found.ObsoleteId == obsoleteId)
+                    {
+                        // Unreadable: there is no id to name it by, so it is replaced by force.
+                        var forced = await _second.TryLeaseAsync(physicalKey, token, new LeaseDemand(true, 0)).ConfigureAwait(false);
+                        return (forced is { Succeeded: true, Value.Granted: true } ? _leases!.Keep(physicalKey, token, waited) : default, default);
+                    }
+
+                    obsoleteId = found.ObsoleteId;
+                    continue;
+                }
+            }
+
+            waited = true;
+            await wait.WaitAsync(poll, _clock.Provider, load.Flight.Token).ConfigureAwait(false);
+            poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll;
+        }
+    }
+
+    private async ValueTask StoreLoadedAsync<T>(Load<T> load, T value, string physicalKey, long generation, EntryOrigin? origin, bool stores, Lease lease)
+    {
+        if (!stores || (_leases is not null && !lease.IsHeld))
+        {
+            // Not at the second level, by choice or because it does not answer. Without an origin the entry is only as good as
+            // what this node hears (see VerifyAsync).
+            StoreInMemoryOnly(load, value, generation, stores || origin is null ? null : origin with { Id = 0 });
+            return;
+        }
+
+        var now = _clock.UtcNowMilliseconds;
+        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy.Expiration, origin!);
+        using var writer = TrySerialize(value, header);
+        if (writer is null)
+        {
+            load.Result = Immutability<T>.IsImmutable || value is null ? null : FlightResult<T>.Unshareable;
+            return;
+        }
+
+        // A lease that is gone means that the key was changed, or that this load was given up on: the value belongs to its
+        // callers and nowhere else. Without leases the same question is put to this process's own fence.
+        bool stored;
+        if (lease.IsHeld)
+        {
+            var answer = await _second!.SetLeasedAsync(physicalKey, lease.Token, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
+            stored = answer is { Succeeded: true, Value: true };
+            if (answer.Succeeded)
+            {
+                _leases!.Stop(lease);
+                TellFilled(load.Flight.Key);
+            }
+        }
+        else if (load.Flight.TryBeginWrite())
+        {
+            var answer = await _second!.SetAsync(physicalKey, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
+            load.Flight.EndWrite();
+            stored = answer.Succeeded;
+        }
+        else
+        {
+            stored = false;
+        }
+
+        if (!stored)
+        {
+            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "changed_meanwhile"));
+            load.Result = Shareable(load, value);
+            return;
+        }
+
+        var metadata = Metadata(load.Flight.Key, load.Policy.LocalExpiration, _clock.Now, now, generation, origin, load.Groups, writer.Length);
+        StoreInMemory(load, Immutability<T>.IsImmutable || value is null
+            ? new ValueEntry<T>(metadata, value)
+            : new SerializedEntry<T>(metadata, writer.Written[HeaderLength(load.TagNames)..].ToArray(), _serializers.Get<T>()));
+    }
+
+    private static EntryHeader Header(string[]? tags, string physicalKey, bool isNull, long now, TimeSpan expiration, EntryOrigin origin)
+    {
+        var stamped = new TagStamp[tags?.Length ?? 0];
+        for (var i = 0; i < stamped.Length; i++)
+        {
+            stamped[i] = new TagStamp(tags![i], origin.TagStamps![i]);
+        }
+
+        return new EntryHeader
+        {
+            PhysicalKey = physicalKey,
+            Id = origin.Id,
+            Created = now,
+            Expires = EngineClock.AddSaturating(now, expiration),
+            ScopeStamp = origin.ScopeStamp,
+            Tags = stamped,
+            IsNull = isNull,
+        };
+    }
+
+    private static int HeaderLength(string[]? tags) => EntryPayload.HeaderLength + 4 + (tags?.Sum(tag => 10 + (tag.Length * 2)) ?? 0);
+
+    private void Reject(PayloadFault fault)
+    {
+        _logger.PayloadRejected(fault.ToString());
+        _metrics.Rejected.Add(1, LarderMetrics.Tag("fault", fault.ToString()));
+    }
+
+    private void TellFilled(MemoryKey key)
+    {
+        if (_backplane is not null)
+        {
+            // Only a hint to those who wait; they also poll.
+            Observe(_backplane.PublishAsync(BackplaneMessage.KeyFilled(key.Scope.Id, key.Key)));
+        }
+    }
+
+    private static void Observe(Task task) => _ = task.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
+
+    /// <summary>A valid value, or the id of one that is not, or nothing.</summary>
+    private readonly struct Found<T>
+    {
+        public Found(T value)
+        {
+            Value = value;
+            IsValid = true;
+        }
+
+        public Found(long obsoleteId)
+        {
+            Value = default!;
+            ObsoleteId = obsoleteId;
+        }
+
+        public bool IsValid { get; }
+
+        public T Value { get; }
+
+        public long ObsoleteId { get; }
+    }
+}

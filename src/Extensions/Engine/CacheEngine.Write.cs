@@ -1,0 +1,119 @@
+using Larder.Backplane;
+using Larder.Tags;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Engine;
+
+internal sealed partial class CacheEngine
+{
+    /// <summary>Stores a value at both levels. Loads of the key that are under way, on any node, do not replace it.</summary>
+    /// <remarks>
+    /// The key is fenced before the second level is written, and again after it. A load that began in between may have read
+    /// the old value there; it must not put it into memory over the new one. Two writes of one key that overlap on this
+    /// node may reach the second level in either order, so then neither goes into memory: the next read takes from the second
+    /// level what came last there. A change made by another node fences the write in the same way when its message arrives.
+    /// </remarks>
+    public async ValueTask SetAsync<T>(
+        ScopeState scope, string keyText, T value, HybridCacheEntryOptions? options, IEnumerable<string>? tags, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ArgumentNullException.ThrowIfNull(keyText);
+        var policy = new EntryPolicy(scope.Defaults, options);
+        var groups = ResolveTags(scope, tags, out var names);
+        if (!IsCacheable(keyText))
+        {
+            return;
+        }
+
+        if (policy.Expiration <= TimeSpan.Zero)
+        {
+            await RemoveAsync(scope, keyText, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        var key = new MemoryKey(scope, keyText);
+        var write = _flights.BeginWrite(key);
+        try
+        {
+            var generation = _groups.Counter;
+            var (entry, failure) = _second is null
+                ? (ToEntry(key, value, policy, generation, null, groups, null, 0), null)
+                : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names).ConfigureAwait(false);
+            _flights.Fence(key, write);
+            if (entry is null || !policy.WritesMemory || !_keepsMemory || !write.Store((_memory, entry), static state => state._memory.Set(state.entry)))
+            {
+                _memory.Remove(scope, keyText, EntryDeparture.Replaced);
+            }
+
+            if (failure is not null)
+            {
+                ThrowIfAsked(failure);
+            }
+        }
+        finally
+        {
+            _flights.Remove(write);
+        }
+
+        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), scope.PhysicalKey(keyText)).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes a value to the second level; gives the entry to keep in memory (null if the value cannot be stored), and why the write failed, if it did.</summary>
+    private async ValueTask<(MemoryEntry? Entry, Exception? Failure)> WriteSecondLevelAsync<T>(
+        KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names)
+    {
+        var origin = await CaptureAsync(key.Scope, groups, policy.Expiration).ConfigureAwait(false);
+        if (!policy.WritesSecondLevel)
+        {
+            return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, null, 0), null);
+        }
+
+        var physicalKey = key.Scope.PhysicalKey(key.Key);
+        var header = Header(names, physicalKey, value is null, _clock.UtcNowMilliseconds, policy.Expiration, origin ?? new EntryOrigin(1, 0, new long[names?.Length ?? 0]));
+        using var writer = TrySerialize(value, header);
+        if (writer is null || origin is null)
+        {
+            // The new value cannot be there, so at least the old one must not.
+            await RemoveFromSecondLevelAsync(write, key, physicalKey).ConfigureAwait(false);
+            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, HeaderLength(names)), null);
+        }
+
+        // Without leases a write of this process that is already on its way could land after this one.
+        await _flights.WritesEnd(key, write).ConfigureAwait(false);
+        _ = write.TryBeginWrite();
+        var answer = await _second!.SetAsync(physicalKey, writer.Written, policy.Expiration).ConfigureAwait(false);
+        write.EndWrite();
+        if (answer.Succeeded)
+        {
+            Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
+            return (ToEntry(key, value, policy, generation, origin, groups, writer, HeaderLength(names)), null);
+        }
+
+        // Whether the server has taken it is not known. It will be removed there; this node keeps the new value.
+        Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), answer.Failure);
+        return (ToEntry(key, value, policy, generation, null, groups, writer, HeaderLength(names)), answer.Failure);
+    }
+
+    private MemoryEntry? ToEntry<T>(
+        MemoryKey key, T value, EntryPolicy policy, long generation, EntryOrigin? origin, Group[]? groups, PayloadWriter? serialized, int headerLength)
+    {
+        var now = _clock.Now;
+        var created = _clock.UtcNowMilliseconds;
+        if (Immutability<T>.IsImmutable || value is null)
+        {
+            var size = serialized is null ? EstimateSize(value) : serialized.Length;
+            return new ValueEntry<T>(Metadata(key, policy.LocalExpiration, now, created, generation, origin, groups, size), value);
+        }
+
+        if (serialized is not null)
+        {
+            var bytes = serialized.Written[headerLength..].ToArray();
+            return new SerializedEntry<T>(Metadata(key, policy.LocalExpiration, now, created, generation, origin, groups, bytes.Length), bytes, _serializers.Get<T>());
+        }
+
+        using var writer = TrySerialize(value, header: null);
+        return writer is null
+            ? null
+            : new SerializedEntry<T>(Metadata(key, policy.LocalExpiration, now, created, generation, origin, groups, writer.Length), writer.Written.ToArray(), _serializers.Get<T>());
+    }
+}

@@ -1,0 +1,112 @@
+using System.Runtime.CompilerServices;
+using Larder.Backplane;
+using Larder.Diagnostics;
+using Larder.Scopes;
+using Larder.Tags;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.Logging;
+
+namespace Larder.Engine;
+
+/// <summary>
+/// The cache itself. The files beside this one follow the way of a call: <c>Read</c> (a hit), <c>Load</c> (a miss),
+/// <c>SecondLevel</c> (what the nodes share), <c>Write</c>, <c>Invalidate</c>, <c>Trust</c> (what other nodes say).
+/// See <c>README.md</c> in this folder.
+/// </summary>
+internal sealed partial class CacheEngine : IAsyncDisposable
+{
+    private readonly LarderOptions _options;
+    private readonly EngineClock _clock;
+    private readonly Serializers _serializers;
+    private readonly ILogger _logger;
+    private readonly LarderMetrics _metrics;
+    private readonly MemoryLevel _memory;
+    private readonly FlightTable _flights = new();
+    private readonly GroupTable _groups;
+    private readonly GuardedSecondLevel? _second;
+    private readonly StampReader? _stamps;
+    private readonly BackplaneChannel? _backplane;
+    private readonly PendingInvalidations _pending;
+    private readonly LeaseKeeper? _leases;
+    private readonly bool _keepsMemory;
+
+    public CacheEngine(
+        LarderOptions options,
+        TimeProvider time,
+        Serializers serializers,
+        SecondLevel? second,
+        IBackplaneTransport? backplane,
+        LarderMetrics metrics,
+        ILogger logger)
+    {
+        _options = options;
+        _clock = new EngineClock(time);
+        _serializers = serializers;
+        _logger = logger;
+        _metrics = metrics;
+        ApplicationPrefix = ScopedKey.ApplicationPrefix(options.Prefix, options.Version);
+        _memory = new MemoryLevel(options.MaximumMemoryEntries, options.MaximumMemoryBytes);
+        var noNamespace = new EntryDefaults(options, null);
+        _groups = new GroupTable(this, name => name is not null && options.Namespaces.TryGetValue(name, out var found) ? new EntryDefaults(options, found) : noNamespace);
+        _pending = new PendingInvalidations(options.MaximumPendingInvalidations, _clock);
+        _keepsMemory = second is not { KeepsOwnMemory: true };
+        if (second is not null)
+        {
+            _second = new GuardedSecondLevel(second, options.SecondLevelTimeout, time, logger);
+            _stamps = new StampReader(_second, _clock, StampsReadAfter);
+            if (second.HasLeases)
+            {
+                _leases = new LeaseKeeper(_second, options.LeaseDuration, time);
+            }
+
+            if (backplane is not null)
+            {
+                _backplane = new BackplaneChannel(backplane, _clock, logger);
+                _trustedUntil = 0;
+            }
+        }
+
+        _background = Task.Run(RunBackgroundAsync);
+    }
+
+    /// <summary>What precedes all keys of the application at the second level.</summary>
+    public string ApplicationPrefix { get; }
+
+    public GroupTable Groups => _groups;
+
+    public MemoryLevel Memory => _memory;
+
+    public FlightTable Flights => _flights;
+
+    public EngineClock Clock => _clock;
+
+    public ScopeState Scope(CacheScope scope) => _groups.Scope(scope);
+
+    /// <summary>Ends background work and the connection. Calls under way finish without the second level.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _background.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_leases is not null)
+        {
+            await _leases.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_backplane is not null)
+        {
+            await _backplane.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_second is not null)
+        {
+            await _second.DisposeAsync().ConfigureAwait(false);
+        }
+
+        _stopping.Dispose();
+    }
+}

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Engine;
+
+/// <summary>What holds for a scope's entries when a call says nothing: the namespace's options over the global ones.</summary>
+internal sealed class EntryDefaults
+{
+    public EntryDefaults(LarderOptions options, NamespaceOptions? forNamespace)
+    {
+        Expiration = forNamespace?.DefaultExpiration ?? options.DefaultExpiration;
+        LocalExpiration = forNamespace?.DefaultLocalCacheExpiration
+            ?? (forNamespace?.DefaultExpiration is null ? options.DefaultLocalCacheExpiration : null)
+            ?? Expiration;
+        Flags = forNamespace?.Flags ?? options.DefaultFlags;
+    }
+
+    public TimeSpan Expiration { get; }
+
+    public TimeSpan LocalExpiration { get; }
+
+    public HybridCacheEntryFlags Flags { get; }
+}

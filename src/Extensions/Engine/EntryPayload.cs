@@ -1,0 +1,218 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Larder.Engine;
+
+/// <summary>
+/// What the second level holds for an entry. All numbers are little-endian.
+/// </summary>
+/// <remarks>
+/// <code>
+/// offset size
+///      0    1  'L'
+///      1    1  version of this layout, 1
+///      2    2  flags: 1 = null
+///      4    4  CRC-32C of everything from offset 8 to the end
+///      8    8  random id of the entry (scripts read it: keep its place)
+///     16   16  first half of the SHA-256 of the physical key: whose entry this is
+///     32    8  created, Unix milliseconds
+///     40    8  expires, Unix milliseconds
+///     48    8  stamp of the scope (all its levels folded)
+///     56    2  number of tags
+///     58    2  zero
+///     60    …  per tag: 8 bytes stamp, 2 bytes length, the tag as UTF-16
+///      …    4  length of the value
+///      …    …  the value as its serializer wrote it
+/// </code>
+/// Whatever does not fit (another version, wrong checksum, another key, lengths that do not add up) is read as "nothing there".
+/// Tags are UTF-16 because a tag may be any string, lone surrogates included.
+/// </remarks>
+internal static class EntryPayload
+{
+    public const byte Magic = (byte)'L';
+    public const byte Version = 1;
+    public const int IdOffset = 8;
+    public const int HeaderLength = 60;
+    private const int ChecksumFrom = 8;
+    private const ushort NullFlag = 1;
+
+    /// <summary>The part of the header that comes before the value, with room for the checksum, which <see cref="Seal"/> fills in.</summary>
+    public static void WriteHeader(IBufferWriter<byte> target, in EntryHeader header)
+    {
+        var length = HeaderLength + 4;
+        foreach (var tag in header.Tags)
+        {
+            length += 10 + (tag.Name.Length * 2);
+        }
+
+        var span = target.GetSpan(length)[..length];
+        span.Clear();
+        span[0] = Magic;
+        span[1] = Version;
+        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], header.IsNull ? NullFlag : (ushort)0);
+        BinaryPrimitives.WriteInt64LittleEndian(span[IdOffset..], header.Id);
+        HashKey(header.PhysicalKey, span.Slice(16, 16));
+        BinaryPrimitives.WriteInt64LittleEndian(span[32..], header.Created);
+        BinaryPrimitives.WriteInt64LittleEndian(span[40..], header.Expires);
+        BinaryPrimitives.WriteInt64LittleEndian(span[48..], header.ScopeStamp);
+        BinaryPrimitives.WriteUInt16LittleEndian(span[56..], checked((ushort)header.Tags.Length));
+        var rest = span[HeaderLength..];
+        foreach (var tag in header.Tags)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(rest, tag.Stamp);
+            BinaryPrimitives.WriteUInt16LittleEndian(rest[8..], checked((ushort)tag.Name.Length));
+            WriteText(tag.Name, rest[10..]);
+            rest = rest[(10 + (tag.Name.Length * 2))..];
+        }
+
+        target.Advance(length);
+    }
+
+    /// <summary>Fills in the value's length and the checksum, once the value stands behind the header.</summary>
+    public static void Seal(Span<byte> payload, int headerLength)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(payload[(headerLength - 4)..], payload.Length - headerLength);
+        BinaryPrimitives.WriteUInt32LittleEndian(payload[4..], Checksum(payload[ChecksumFrom..]));
+    }
+
+    /// <summary>Reads a payload that was stored under <paramref name="physicalKey"/>, or says why it is not to be used.</summary>
+    public static PayloadFault TryRead(ReadOnlyMemory<byte> payload, string physicalKey, out EntryHeader header, out ReadOnlyMemory<byte> value)
+    {
+        header = default;
+        value = default;
+        var span = payload.Span;
+        if (span.Length < HeaderLength + 4 || span[0] != Magic)
+        {
+            return PayloadFault.Foreign;
+        }
+
+        if (span[1] != Version)
+        {
+            return PayloadFault.Version;
+        }
+
+        if (BinaryPrimitives.ReadUInt32LittleEndian(span[4..]) != Checksum(span[ChecksumFrom..]))
+        {
+            return PayloadFault.Damaged;
+        }
+
+        Span<byte> hash = stackalloc byte[16];
+        HashKey(physicalKey, hash);
+        if (!span.Slice(16, 16).SequenceEqual(hash))
+        {
+            return PayloadFault.OtherKey;
+        }
+
+        var tags = new TagStamp[BinaryPrimitives.ReadUInt16LittleEndian(span[56..])];
+        var rest = span[HeaderLength..];
+        for (var i = 0; i < tags.Length; i++)
+        {
+            if (rest.Length < 10)
+            {
+                return PayloadFault.Damaged;
+            }
+
+            var length = BinaryPrimitives.ReadUInt16LittleEndian(rest[8..]) * 2;
+            if (rest.Length < 10 + length)
+            {
+                return PayloadFault.Damaged;
+            }
+
+            tags[i] = new TagStamp(ReadText(rest.Slice(10, length)), BinaryPrimitives.ReadInt64LittleEndian(rest));
+            rest = rest[(10 + length)..];
+        }
+
+        if (rest.Length < 4 || BinaryPrimitives.ReadInt32LittleEndian(rest) != rest.Length - 4)
+        {
+            return PayloadFault.Damaged;
+        }
+
+        header = new EntryHeader
+        {
+            PhysicalKey = physicalKey,
+            IsNull = (BinaryPrimitives.ReadUInt16LittleEndian(span[2..]) & NullFlag) != 0,
+            Id = BinaryPrimitives.ReadInt64LittleEndian(span[IdOffset..]),
+            Created = BinaryPrimitives.ReadInt64LittleEndian(span[32..]),
+            Expires = BinaryPrimitives.ReadInt64LittleEndian(span[40..]),
+            ScopeStamp = BinaryPrimitives.ReadInt64LittleEndian(span[48..]),
+            Tags = tags,
+        };
+        value = payload[^(rest.Length - 4)..];
+        return PayloadFault.None;
+    }
+
+    private static void HashKey(string physicalKey, Span<byte> target)
+    {
+        Span<byte> whole = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(MemoryMarshal.AsBytes(physicalKey.AsSpan()), whole);
+        whole[..16].CopyTo(target);
+    }
+
+    private static void WriteText(string text, Span<byte> target)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt16LittleEndian(target[(i * 2)..], text[i]);
+        }
+    }
+
+    private static string ReadText(ReadOnlySpan<byte> source) => string.Create(source.Length / 2, source, static (chars, bytes) =>
+    {
+        for (var i = 0; i < chars.Length; i++)
+        {
+            chars[i] = (char)BinaryPrimitives.ReadUInt16LittleEndian(bytes[(i * 2)..]);
+        }
+    });
+
+    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        while (bytes.Length >= 8)
+        {
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+            bytes = bytes[8..];
+        }
+
+        foreach (var b in bytes)
+        {
+            crc = BitOperations.Crc32C(crc, b);
+        }
+
+        return ~crc;
+    }
+}
+
+/// <summary>What the header of a stored entry says.</summary>
+internal readonly record struct EntryHeader
+{
+    public required string PhysicalKey { get; init; }
+
+    public required long Id { get; init; }
+
+    public required long Created { get; init; }
+
+    public required long Expires { get; init; }
+
+    public required long ScopeStamp { get; init; }
+
+    public required TagStamp[] Tags { get; init; }
+
+    public bool IsNull { get; init; }
+}
+
+/// <summary>A tag of an entry and its stamp from before the load.</summary>
+internal readonly record struct TagStamp(string Name, long Stamp);
+
+/// <summary>Why a payload from the second level was not used.</summary>
+internal enum PayloadFault
+{
+    None,
+    Foreign,
+    Version,
+    Damaged,
+    OtherKey,
+    Value,
+}

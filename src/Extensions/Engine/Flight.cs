@@ -1,0 +1,177 @@
+using Larder.Tags;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Engine;
+
+/// <summary>One load under way, shared by all callers of its key that arrive while nothing was invalidated.</summary>
+internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable) : KeyActivity(key)
+{
+    private readonly CancellationTokenSource? _cancellation = cancellable ? new CancellationTokenSource() : null;
+    private TaskCompletionSource<FlightResult<T>>? _waiters;
+    private FlightResult<T> _result;
+    private Exception? _failure;
+    private bool _ended;
+    private int _callers = 1;
+
+    public Group[]? Tags { get; } = tags;
+
+    /// <summary>The counter of invalidations when the load began.</summary>
+    public long Generation { get; } = generation;
+
+    /// <summary>Cancelled when every caller has left. A caller that cannot leave keeps it from ever being cancelled.</summary>
+    public CancellationToken Token => _cancellation?.Token ?? CancellationToken.None;
+
+    /// <summary>Whether someone besides the leader waits or has waited for the result.</summary>
+    public bool IsShared
+    {
+        get
+        {
+            lock (Sync)
+            {
+                return _waiters is not null;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Joins the load, unless something that the caller or the load depends on was invalidated after it began, or its
+    /// callers have all left.
+    /// </summary>
+    public bool TryJoin(HybridCacheEntryFlags joinerFlags, Group[]? joinerTags)
+    {
+        if (joinerFlags != flags || Key.Scope.Generation > Generation || AnyLater(Tags) || AnyLater(joinerTags))
+        {
+            return false;
+        }
+
+        lock (Sync)
+        {
+            if (_callers == 0 || IsFenced)
+            {
+                return false;
+            }
+
+            _callers++;
+            if (!_ended)
+            {
+                _waiters ??= new TaskCompletionSource<FlightResult<T>>(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>The result, for a caller that joined.</summary>
+    public async ValueTask<FlightResult<T>> WaitAsync(CancellationToken cancellationToken)
+    {
+        Task<FlightResult<T>> task;
+        lock (Sync)
+        {
+            if (_ended)
+            {
+                if (_failure is not null)
+                {
+                    throw _failure;
+                }
+
+                return _result;
+            }
+
+            task = _waiters!.Task;
+        }
+
+        try
+        {
+            return await task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && !task.IsCompleted)
+        {
+            Leave();
+            throw;
+        }
+    }
+
+    /// <summary>A caller gave up. When the last one does, the load is cancelled.</summary>
+    public void Leave()
+    {
+        lock (Sync)
+        {
+            if (--_callers > 0)
+            {
+                return;
+            }
+        }
+
+        _cancellation?.Cancel();
+    }
+
+    public void Succeed(in FlightResult<T> result)
+    {
+        TaskCompletionSource<FlightResult<T>>? waiters;
+        lock (Sync)
+        {
+            _ended = true;
+            _result = result;
+            waiters = _waiters;
+        }
+
+        waiters?.SetResult(result);
+    }
+
+    public void Fail(Exception failure)
+    {
+        TaskCompletionSource<FlightResult<T>>? waiters;
+        lock (Sync)
+        {
+            _ended = true;
+            _failure = failure;
+            waiters = _waiters;
+        }
+
+        if (waiters is not null)
+        {
+            waiters.SetException(failure);
+
+            // All waiters may have left; then nobody looks at the exception.
+            _ = waiters.Task.Exception;
+        }
+    }
+
+    private bool AnyLater(Group[]? groups)
+    {
+        foreach (var group in groups ?? [])
+        {
+            if (group.Generation > Generation)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
+
+/// <summary>What a load gives to those who joined it: a value they may share, bytes to read a copy from, or neither.</summary>
+internal readonly struct FlightResult<T>
+{
+    private readonly T? _value;
+    private readonly SerializedEntry<T>? _serialized;
+
+    private FlightResult(T? value, SerializedEntry<T>? serialized, bool isShareable)
+    {
+        _value = value;
+        _serialized = serialized;
+        IsShareable = isShareable;
+    }
+
+    /// <summary>Whether joined callers can use the result. Otherwise, for a mutable value that cannot be serialized, each must load its own.</summary>
+    public bool IsShareable { get; }
+
+    public static FlightResult<T> Shared(T value) => new(value, null, true);
+
+    public static FlightResult<T> Copied(SerializedEntry<T> entry) => new(default, entry, true);
+
+    public static FlightResult<T> Unshareable => default;
+
+    public T Read() => _serialized is null ? _value! : _serialized.Read();
+}

@@ -1,0 +1,164 @@
+using Larder.Tags;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Engine;
+
+/// <summary>What is under way, by key: loads to join, and loads and writes to fence when the key changes.</summary>
+internal sealed class FlightTable
+{
+    private const int StripeCount = 64;
+    private readonly Stripe[] _stripes = [.. Enumerable.Range(0, StripeCount).Select(_ => new Stripe())];
+
+    /// <summary>How many loads and writes are under way.</summary>
+    public int Count
+    {
+        get
+        {
+            var count = 0;
+            foreach (var stripe in _stripes)
+            {
+                lock (stripe.Lock)
+                {
+                    foreach (var (_, first) in stripe.Activities)
+                    {
+                        for (var activity = first; activity is not null; activity = activity.Next)
+                        {
+                            count++;
+                        }
+                    }
+                }
+            }
+
+            return count;
+        }
+    }
+
+    /// <summary>Joins the load of the key if there is one that may be joined, or adds one. Says whether it joined.</summary>
+    public bool JoinOrAdd<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, out Flight<T> flight)
+    {
+        var stripe = Find(key);
+        lock (stripe.Lock)
+        {
+            stripe.Activities.TryGetValue(key, out var first);
+            for (var activity = first; activity is not null; activity = activity.Next)
+            {
+                if (activity is Flight<T> existing && existing.TryJoin(flags, tags))
+                {
+                    flight = existing;
+                    return true;
+                }
+            }
+
+            flight = new Flight<T>(key, flags, generation, tags, cancellable) { Next = first };
+            stripe.Activities[key] = flight;
+            return false;
+        }
+    }
+
+    /// <summary>Fences what is under way for the key and adds a write.</summary>
+    public KeyWrite BeginWrite(MemoryKey key)
+    {
+        var write = new KeyWrite(key);
+        var stripe = Find(key);
+        lock (stripe.Lock)
+        {
+            stripe.Activities.TryGetValue(key, out var first);
+            FenceChain(first, spared: null);
+            write.Next = first;
+            stripe.Activities[key] = write;
+        }
+
+        return write;
+    }
+
+    /// <summary>
+    /// Fences everything under way for the key except <paramref name="spared"/>. What is fenced stays in the table until it
+    /// ends, so that <see cref="WritesEnd"/> sees it.
+    /// </summary>
+    public void Fence(MemoryKey key, KeyActivity? spared = null)
+    {
+        var stripe = Find(key);
+        lock (stripe.Lock)
+        {
+            if (stripe.Activities.TryGetValue(key, out var first))
+            {
+                FenceChain(first, spared);
+            }
+        }
+    }
+
+    /// <summary>Ends when the writes to the second level that are under way for the key now have ended.</summary>
+    public Task WritesEnd(MemoryKey key, KeyActivity? spared = null)
+    {
+        List<Task>? writes = null;
+        var stripe = Find(key);
+        lock (stripe.Lock)
+        {
+            stripe.Activities.TryGetValue(key, out var first);
+            for (var activity = first; activity is not null; activity = activity.Next)
+            {
+                if (!ReferenceEquals(activity, spared) && activity.WriteEnd is { IsCompleted: false } write)
+                {
+                    (writes ??= []).Add(write);
+                }
+            }
+        }
+
+        return writes is null ? Task.CompletedTask : Task.WhenAll(writes);
+    }
+
+    public void Remove(KeyActivity activity)
+    {
+        var stripe = Find(activity.Key);
+        lock (stripe.Lock)
+        {
+            if (!stripe.Activities.TryGetValue(activity.Key, out var first))
+            {
+                return;
+            }
+
+            if (ReferenceEquals(first, activity))
+            {
+                if (activity.Next is null)
+                {
+                    stripe.Activities.Remove(activity.Key);
+                }
+                else
+                {
+                    stripe.Activities[activity.Key] = activity.Next;
+                }
+
+                return;
+            }
+
+            for (var before = first; before is not null; before = before.Next)
+            {
+                if (ReferenceEquals(before.Next, activity))
+                {
+                    before.Next = activity.Next;
+                    return;
+                }
+            }
+        }
+    }
+
+    private Stripe Find(MemoryKey key) => _stripes[(MemoryKeyComparer.Instance.GetHashCode(key) >>> 8) & (StripeCount - 1)];
+
+    private static void FenceChain(KeyActivity? first, KeyActivity? spared)
+    {
+        for (var activity = first; activity is not null; activity = activity.Next)
+        {
+            if (!ReferenceEquals(activity, spared))
+            {
+                activity.Fence();
+            }
+        }
+    }
+
+    private sealed class Stripe
+    {
+        public Lock Lock { get; } = new();
+
+        public Dictionary<MemoryKey, KeyActivity> Activities { get; } = new(MemoryKeyComparer.Instance);
+    }
+}

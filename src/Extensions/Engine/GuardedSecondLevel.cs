@@ -1,0 +1,155 @@
+using Larder.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.CircuitBreaker;
+
+namespace Larder.Engine;
+
+/// <summary>
+/// The second level as the engine sees it: no method throws or takes longer than the timeout, and while the server is
+/// down calls do not even try.
+/// </summary>
+internal sealed class GuardedSecondLevel : IAsyncDisposable
+{
+    private readonly SecondLevel _inner;
+    private readonly TimeSpan _timeout;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CircuitBreakerStateProvider _state = new();
+    private readonly ResiliencePipeline _breaker;
+
+    public GuardedSecondLevel(SecondLevel inner, TimeSpan timeout, TimeProvider time, ILogger logger)
+    {
+        _inner = inner;
+        _timeout = timeout;
+        _time = time;
+        _logger = logger;
+        _breaker = new ResiliencePipelineBuilder { TimeProvider = time }
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions
+            {
+                // Opens when half of at least eight calls within two seconds failed; lets one through after a second.
+                FailureRatio = 0.5,
+                MinimumThroughput = 8,
+                SamplingDuration = TimeSpan.FromSeconds(2),
+                BreakDuration = TimeSpan.FromSeconds(1),
+                StateProvider = _state,
+                ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome.Exception is not null),
+                OnOpened = arguments =>
+                {
+                    _logger.SecondLevelLost(arguments.Outcome.Exception);
+                    return default;
+                },
+                OnClosed = arguments =>
+                {
+                    _logger.SecondLevelBack();
+                    return default;
+                },
+            })
+            .Build();
+    }
+
+    public bool HasLeases => _inner.HasLeases;
+
+    public bool KeepsOwnMemory => _inner.KeepsOwnMemory;
+
+    /// <summary>Whether calls are answered without asking the server, because it failed lately.</summary>
+    public bool IsOpen => _state.CircuitState is CircuitState.Open or CircuitState.Isolated;
+
+    public ValueTask<Answer<StoredPayload>> GetAsync(string key) =>
+        RunAsync(static (level, s, token) => level.GetAsync(s, token), key);
+
+    public ValueTask<Answer<long?>> GetIdAsync(string key) =>
+        RunAsync(static (level, s, token) => level.GetIdAsync(s, token), key);
+
+    public ValueTask<Answer<bool>> SetAsync(string key, ReadOnlyMemory<byte> payload, TimeSpan expiration) =>
+        RunAsync(static async (level, s, token) =>
+        {
+            await level.SetAsync(s.key, s.payload, s.expiration, token).ConfigureAwait(false);
+            return true;
+        }, (key, payload, expiration));
+
+    public ValueTask<Answer<bool>> RemoveAsync(string key) =>
+        RunAsync(static async (level, s, token) =>
+        {
+            await level.RemoveAsync(s, token).ConfigureAwait(false);
+            return true;
+        }, key);
+
+    public ValueTask<Answer<long>> GetStampAsync(string group, TimeSpan life) =>
+        RunAsync(static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life));
+
+    public ValueTask<Answer<bool>> SetStampAsync(string group, long stamp, TimeSpan life) =>
+        RunAsync(static async (level, s, token) =>
+        {
+            await level.SetStampAsync(s.group, s.stamp, s.life, token).ConfigureAwait(false);
+            return true;
+        }, (group, stamp, life));
+
+    public ValueTask<Answer<LeaseAnswer>> TryLeaseAsync(string key, long leaseToken, LeaseDemand demand) =>
+        RunAsync(static (level, s, token) => level.TryLeaseAsync(s.key, s.leaseToken, s.demand, token), (key, leaseToken, demand));
+
+    public ValueTask<Answer<bool>> SetLeasedAsync(string key, long leaseToken, ReadOnlyMemory<byte> payload, TimeSpan expiration) =>
+        RunAsync(static (level, s, token) => level.SetLeasedAsync(s.key, s.leaseToken, s.payload, s.expiration, token), (key, leaseToken, payload, expiration));
+
+    public ValueTask<Answer<bool>> RenewLeaseAsync(string key, long leaseToken) =>
+        RunAsync(static (level, s, token) => level.RenewLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
+
+    public ValueTask<Answer<bool>> ReleaseLeaseAsync(string key, long leaseToken) =>
+        RunAsync(static async (level, s, token) =>
+        {
+            await level.ReleaseLeaseAsync(s.key, s.leaseToken, token).ConfigureAwait(false);
+            return true;
+        }, (key, leaseToken));
+
+    public ValueTask<Answer<long>> AdvanceAsync() => RunAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
+
+    public ValueTask DisposeAsync() => _inner.DisposeAsync();
+
+    private async ValueTask<Answer<T>> RunAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state)
+    {
+        var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false);
+        try
+        {
+            var outcome = await _breaker.ExecuteOutcomeAsync(
+                static async (context, s) =>
+                {
+                    Task<T>? task = null;
+                    try
+                    {
+                        // Clients ignore cancellation once a command is sent, so the wait ends here rather than there.
+                        task = s.call(s.self._inner, s.state, CancellationToken.None);
+                        if (!task.IsCompleted)
+                        {
+                            await task.WaitAsync(s.self._timeout, s.self._time).ConfigureAwait(false);
+                        }
+
+                        return Outcome.FromResult(await task.ConfigureAwait(false));
+                    }
+                    catch (Exception exception)
+                    {
+                        // Nobody else will look at what a call that came too late ends with.
+                        _ = task?.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
+                        return Outcome.FromException<T>(exception);
+                    }
+                },
+                context,
+                (self: this, call, state)).ConfigureAwait(false);
+            return new Answer<T>(outcome.Exception is null, outcome.Result, outcome.Exception);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+}
+
+/// <summary>What the second level said, or that it said nothing.</summary>
+internal readonly struct Answer<T>(bool succeeded, T? value, Exception? failure)
+{
+    public bool Succeeded { get; } = succeeded;
+
+    /// <summary>The value; meaningful only if the call succeeded.</summary>
+    public T Value { get; } = value!;
+
+    public Exception? Failure { get; } = failure;
+}

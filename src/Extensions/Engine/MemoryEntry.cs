@@ -1,0 +1,127 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using Larder.Tags;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Engine;
+
+/// <summary>
+/// One value on this node, with what is needed to tell whether it may be served: two deadlines and the generation its
+/// groups had before it was loaded.
+/// </summary>
+internal abstract class MemoryEntry(in EntryMetadata metadata)
+{
+    private long _generation = metadata.Generation;
+    private long _serveUntil = metadata.ServeUntil;
+    private long _verifiedAt = metadata.VerifiedAt;
+
+    public ScopeState Scope { get; } = metadata.Scope;
+
+    public string Key { get; } = metadata.Key;
+
+    /// <summary>Groups of the entry besides its scope's levels; <see langword="null"/> for none.</summary>
+    public Group[]? Tags { get; } = metadata.Tags;
+
+    /// <summary>What the second level holds about the entry, or <see langword="null"/> when it was not stored there.</summary>
+    public EntryOrigin? Origin { get; } = metadata.Origin;
+
+    /// <summary>When the entry ends, in the clock's milliseconds.</summary>
+    public long ExpiresAt { get; } = metadata.ExpiresAt;
+
+    public long CreatedAtUtc { get; } = metadata.CreatedAtUtc;
+
+    /// <summary>Bytes it is counted at.</summary>
+    public int Size { get; } = metadata.Size;
+
+    // Owned by the eviction policy: whose queue the entry is in, how often it was hit lately, and whether it is still in the table.
+    public byte Hits;
+    public EntryResidence Residence;
+
+    /// <summary>The counter of invalidations as it was before the value was loaded, or last verified.</summary>
+    public long Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Until when the entry is served without a closer look; then it has expired, or must be verified.</summary>
+    public long ServeUntil => Volatile.Read(ref _serveUntil);
+
+    /// <summary>When the value was last known to be what the second level holds, in the clock's milliseconds.</summary>
+    public long VerifiedAt => Volatile.Read(ref _verifiedAt);
+
+    /// <summary>Whether nothing that concerns the entry was invalidated or came into doubt since its generation.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsCurrent()
+    {
+        var generation = Generation;
+        return Scope.Generation <= generation && (Tags is null || TagsAreCurrent(generation));
+    }
+
+    /// <summary>Notes that the entry was compared with the second level, by a look that began at <paramref name="generation"/>.</summary>
+    public void Verified(long generation, long now, long serveUntil)
+    {
+        Volatile.Write(ref _verifiedAt, now);
+        Volatile.Write(ref _serveUntil, serveUntil);
+        Volatile.Write(ref _generation, generation);
+    }
+
+    private bool TagsAreCurrent(long generation)
+    {
+        foreach (var tag in Tags!)
+        {
+            if (tag.Generation > generation)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}
+
+/// <summary>A value that callers may share: of an immutable type, or null.</summary>
+internal sealed class ValueEntry<T>(in EntryMetadata metadata, T value) : MemoryEntry(metadata)
+{
+    public T Value { get; } = value;
+}
+
+/// <summary>A value of a mutable type, kept serialized: each caller gets a copy of its own.</summary>
+internal sealed class SerializedEntry<T>(in EntryMetadata metadata, byte[] payload, IHybridCacheSerializer<T> serializer) : MemoryEntry(metadata)
+{
+    public byte[] Payload { get; } = payload;
+
+    public T Read() => serializer.Deserialize(new ReadOnlySequence<byte>(Payload));
+}
+
+/// <summary>Which of the eviction policy's queues an entry is in.</summary>
+internal enum EntryResidence : byte
+{
+    None,
+    Small,
+    Main,
+    Removed,
+}
+
+/// <summary>What an entry's second-level copy says: its random id, and the stamps from before its load.</summary>
+internal sealed record EntryOrigin(long Id, long ScopeStamp, long[]? TagStamps);
+
+/// <summary>What a new entry is made of.</summary>
+internal readonly record struct EntryMetadata
+{
+    public required ScopeState Scope { get; init; }
+
+    public required string Key { get; init; }
+
+    public required long Generation { get; init; }
+
+    public required long ServeUntil { get; init; }
+
+    public required long VerifiedAt { get; init; }
+
+    public required long ExpiresAt { get; init; }
+
+    public required long CreatedAtUtc { get; init; }
+
+    public required int Size { get; init; }
+
+    public Group[]? Tags { get; init; }
+
+    public EntryOrigin? Origin { get; init; }
+}

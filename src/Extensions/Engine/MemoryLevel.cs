@@ -1,0 +1,147 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+namespace Larder.Engine;
+
+/// <summary>
+/// The entries of this node: a concurrent table bounded in number and bytes.
+/// </summary>
+/// <remarks>
+/// <para>A table of its own rather than an <c>IMemoryCache</c>: the key is a scope by reference and a span of characters, so a hit
+/// composes no text and hashes only the caller's part; a hit writes nothing once an entry is known to be popular, so a hot
+/// key does not bounce between cores; the clock is read once per call.</para>
+/// <para>Eviction is S3-FIFO ("FIFO queues are all you need for cache eviction", Yang et al., SOSP 2023): new entries enter a
+/// small queue, those hit again move to the main one, the others leave quickly and are remembered by fingerprint, so that
+/// a scan of one-off keys does not push out what is used.</para>
+/// </remarks>
+internal sealed class MemoryLevel
+{
+    private readonly ConcurrentDictionary<MemoryKey, MemoryEntry> _entries = new(MemoryKeyComparer.Instance);
+    private readonly ConcurrentDictionary<MemoryKey, MemoryEntry>.AlternateLookup<MemoryKeyView> _lookup;
+    private readonly EvictionQueues _eviction;
+    private readonly long _maximumSize;
+
+    public MemoryLevel(int maximumEntries, long maximumBytes)
+    {
+        // One value must not push out most of the others.
+        _maximumSize = maximumBytes / 4;
+        _lookup = _entries.GetAlternateLookup<MemoryKeyView>();
+        _eviction = new EvictionQueues(maximumEntries, maximumBytes, Forget);
+    }
+
+    /// <summary>An entry left the table: replaced, removed, expired or evicted.</summary>
+    public event Action<MemoryEntry, EntryDeparture>? Departed;
+
+    public int Count => _eviction.Count;
+
+    public long Bytes => _eviction.Bytes;
+
+    public IEnumerable<MemoryEntry> Entries => _entries.Select(pair => pair.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGet(ScopeState scope, ReadOnlySpan<char> key, [MaybeNullWhen(false)] out MemoryEntry entry) =>
+        _lookup.TryGetValue(new MemoryKeyView(scope, key), out entry);
+
+    /// <summary>Notes a hit. The count saturates, so an entry in steady use is not written to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Touch(MemoryEntry entry)
+    {
+        if (entry.Hits < EvictionQueues.MaximumHits)
+        {
+            entry.Hits++;
+        }
+    }
+
+    public void Set(MemoryEntry entry)
+    {
+        if (entry.Size > _maximumSize)
+        {
+            Remove(entry.Scope, entry.Key, EntryDeparture.Replaced);
+            return;
+        }
+
+        var key = new MemoryKey(entry.Scope, entry.Key);
+        MemoryEntry? replaced;
+        while (true)
+        {
+            if (_entries.TryGetValue(key, out replaced))
+            {
+                if (_entries.TryUpdate(key, entry, replaced))
+                {
+                    break;
+                }
+            }
+            else if (_entries.TryAdd(key, entry))
+            {
+                break;
+            }
+        }
+
+        if (replaced is not null)
+        {
+            _eviction.Remove(replaced);
+            Departed?.Invoke(replaced, EntryDeparture.Replaced);
+        }
+
+        _eviction.Add(entry);
+    }
+
+    public bool Remove(ScopeState scope, ReadOnlySpan<char> key, EntryDeparture departure = EntryDeparture.Removed)
+    {
+        if (!_lookup.TryRemove(new MemoryKeyView(scope, key), out _, out var entry))
+        {
+            return false;
+        }
+
+        _eviction.Remove(entry);
+        Departed?.Invoke(entry, departure);
+        return true;
+    }
+
+    /// <summary>Removes this very entry, not one that has taken its place.</summary>
+    public bool Remove(MemoryEntry entry, EntryDeparture departure)
+    {
+        if (!_entries.TryRemove(new KeyValuePair<MemoryKey, MemoryEntry>(new MemoryKey(entry.Scope, entry.Key), entry)))
+        {
+            return false;
+        }
+
+        _eviction.Remove(entry);
+        Departed?.Invoke(entry, departure);
+        return true;
+    }
+
+    /// <summary>Drops what has expired and what <paramref name="isDead"/> names. Returns how many entries went.</summary>
+    public int Sweep(long now, Func<MemoryEntry, bool> isDead)
+    {
+        var removed = 0;
+        foreach (var (_, entry) in _entries)
+        {
+            if ((now >= entry.ExpiresAt && Remove(entry, EntryDeparture.Expired)) || (isDead(entry) && Remove(entry, EntryDeparture.Invalidated)))
+            {
+                removed++;
+            }
+        }
+
+        return removed;
+    }
+
+    private void Forget(MemoryEntry entry)
+    {
+        if (_entries.TryRemove(new KeyValuePair<MemoryKey, MemoryEntry>(new MemoryKey(entry.Scope, entry.Key), entry)))
+        {
+            Departed?.Invoke(entry, EntryDeparture.Evicted);
+        }
+    }
+}
+
+/// <summary>Why an entry left the memory level.</summary>
+internal enum EntryDeparture
+{
+    Replaced,
+    Removed,
+    Invalidated,
+    Expired,
+    Evicted,
+}

@@ -1,0 +1,80 @@
+namespace Larder.Engine;
+
+/// <summary>
+/// Where nodes share entries. Every method may throw, or take as long as the server does; the engine goes through
+/// <see cref="GuardedSecondLevel"/>, which bounds both.
+/// </summary>
+/// <remarks>Keys are physical keys (see <see cref="Scopes.ScopedKey"/>); group ids stand behind the application's prefix.</remarks>
+internal abstract class SecondLevel : IAsyncDisposable
+{
+    /// <summary>Whether loads can be leased, so that a write can be refused when the key was changed since the load began.</summary>
+    public virtual bool HasLeases => false;
+
+    /// <summary>Whether values stay in the process, so that nothing is gained by a copy of our own.</summary>
+    public virtual bool KeepsOwnMemory => false;
+
+    public abstract Task<StoredPayload> GetAsync(string key, CancellationToken cancellationToken);
+
+    /// <summary>The random id of the entry stored under the key, or null when there is none.</summary>
+    public abstract Task<long?> GetIdAsync(string key, CancellationToken cancellationToken);
+
+    /// <summary>Stores a value whatever is there, and breaks the key's lease.</summary>
+    public abstract Task SetAsync(string key, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken);
+
+    /// <summary>Removes the value and breaks the key's lease.</summary>
+    public abstract Task RemoveAsync(string key, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The stamp of a group, made up and stored if there is none. The server keeps it for at least
+    /// <paramref name="life"/> from now, unless it loses it.
+    /// </summary>
+    public abstract Task<long> GetStampAsync(string group, TimeSpan life, CancellationToken cancellationToken);
+
+    public abstract Task SetStampAsync(string group, long stamp, TimeSpan life, CancellationToken cancellationToken);
+
+    /// <summary>Takes the key's lease, if the demand can be met; otherwise hands over the value that stands against it, if any.</summary>
+    public virtual Task<LeaseAnswer> TryLeaseAsync(string key, long token, LeaseDemand demand, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level has no leases.");
+
+    /// <summary>Stores a value and gives the lease back, if the key's lease still is <paramref name="token"/>.</summary>
+    public virtual Task<bool> SetLeasedAsync(string key, long token, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level has no leases.");
+
+    /// <summary>Prolongs the lease if the key's lease still is <paramref name="token"/>.</summary>
+    public virtual Task<bool> RenewLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level has no leases.");
+
+    /// <summary>Gives the lease back if the key's lease still is <paramref name="token"/>.</summary>
+    public virtual Task ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>
+    /// Counts up a number that all nodes share. A count that is not higher than one seen before shows that the server has
+    /// lost writes. Zero where that cannot be told.
+    /// </summary>
+    public virtual Task<long> AdvanceAsync(CancellationToken cancellationToken) => Task.FromResult(0L);
+
+    public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>A payload, perhaps in a pooled buffer that ends with <see cref="Dispose"/>.</summary>
+internal readonly struct StoredPayload(ReadOnlyMemory<byte> data, IDisposable? owner) : IDisposable
+{
+    public bool Exists => !Data.IsEmpty;
+
+    public ReadOnlyMemory<byte> Data { get; } = data;
+
+    public void Dispose() => owner?.Dispose();
+}
+
+/// <summary>When a lease may be given.</summary>
+/// <param name="Force">Also over a value and another's lease, which is broken: the caller means to replace what is there.</param>
+/// <param name="Obsolete">The id of an entry that does not stand against the lease, because it is known to be invalid; zero for none.</param>
+internal readonly record struct LeaseDemand(bool Force, long Obsolete);
+
+/// <summary>Answer to a request for a lease: it was granted, or there is a value, or neither because someone holds it.</summary>
+internal readonly struct LeaseAnswer(bool granted, StoredPayload found)
+{
+    public bool Granted { get; } = granted;
+
+    public StoredPayload Found { get; } = found;
+}

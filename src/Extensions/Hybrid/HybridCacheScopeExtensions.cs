@@ -1,0 +1,21 @@
+using Larder.Hybrid;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder;
+
+/// <summary>Views of a cache in an explicit scope.</summary>
+public static class HybridCacheScopeExtensions
+{
+    /// <summary>The same cache, in <paramref name="scope"/> whatever the ambient scope is.</summary>
+    /// <param name="cache">A cache that <c>AddLarder</c> gave the application, or a view of it.</param>
+    /// <param name="scope">The scope.</param>
+    /// <exception cref="ArgumentException"><paramref name="cache"/> is not one of Larder's.</exception>
+    public static HybridCache InScope(this HybridCache cache, CacheScope scope)
+    {
+        ArgumentNullException.ThrowIfNull(cache);
+        ArgumentNullException.ThrowIfNull(scope);
+        return cache is ScopedHybridCache larder
+            ? new ScopedHybridCache(larder.Engine, scope)
+            : throw new ArgumentException($"{cache.GetType()} is not a cache of Larder's. Call services.AddLarder() after it is registered, and inject HybridCache.", nameof(cache));
+    }
+}

@@ -1,0 +1,78 @@
+using Larder.Backplane;
+using StackExchange.Redis;
+
+namespace Larder.Redis;
+
+/// <summary>Messages between nodes over pub/sub: one channel per application prefix and version.</summary>
+internal sealed class RedisBackplaneTransport(RedisConnection connection, string applicationPrefix) : IBackplaneTransport
+{
+    private readonly RedisChannel _channel = RedisChannel.Literal(applicationPrefix + "backplane");
+    private IConnectionMultiplexer? _multiplexer;
+    private ChannelMessageQueue? _queue;
+
+    public event Action<string>? Interrupted;
+
+    public event Action? Restored;
+
+    public async Task SubscribeAsync(Action<ReadOnlyMemory<byte>> receive, CancellationToken cancellationToken)
+    {
+        var multiplexer = await connection.GetAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_multiplexer is null)
+        {
+            _multiplexer = multiplexer;
+            multiplexer.ConnectionFailed += OnConnectionFailed;
+            multiplexer.ConnectionRestored += OnConnectionRestored;
+            multiplexer.ConfigurationChanged += OnConfigurationChanged;
+        }
+
+        if (_queue is null)
+        {
+            // The queue hands over one message at a time, in the order of the subscription.
+            _queue = await multiplexer.GetSubscriber().SubscribeAsync(_channel).WaitAsync(cancellationToken).ConfigureAwait(false);
+            _queue.OnMessage(message => receive((byte[]?)message.Message));
+        }
+    }
+
+    public async Task PublishAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    {
+        var multiplexer = await connection.GetAsync().ConfigureAwait(false);
+        await multiplexer.GetSubscriber().PublishAsync(_channel, message).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_multiplexer is not { } multiplexer)
+        {
+            return;
+        }
+
+        multiplexer.ConnectionFailed -= OnConnectionFailed;
+        multiplexer.ConnectionRestored -= OnConnectionRestored;
+        multiplexer.ConfigurationChanged -= OnConfigurationChanged;
+        if (_queue is { } queue)
+        {
+            try
+            {
+                await queue.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is RedisException or ObjectDisposedException or TimeoutException)
+            {
+                // The connection is gone, and the subscription with it.
+            }
+        }
+    }
+
+    private void OnConnectionFailed(object? sender, ConnectionFailedEventArgs arguments) => Interrupted?.Invoke($"connection {arguments.ConnectionType} failed: {arguments.FailureType}");
+
+    private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs arguments)
+    {
+        Interrupted?.Invoke($"connection {arguments.ConnectionType} restored");
+        Restored?.Invoke();
+    }
+
+    private void OnConfigurationChanged(object? sender, EndPointEventArgs arguments)
+    {
+        Interrupted?.Invoke("the server's topology changed");
+        Restored?.Invoke();
+    }
+}

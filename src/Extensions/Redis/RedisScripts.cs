@@ -1,0 +1,103 @@
+namespace Larder.Redis;
+
+/// <summary>What must happen at the server in one step. Each script touches keys of one slot only.</summary>
+internal static class RedisScripts
+{
+    /// <summary>
+    /// KEYS value, lease · ARGV token, milliseconds, '1' to force, id of an entry that does not count (8 bytes, or empty).
+    /// Gives the value that stands against the lease, or 1 when the lease was taken, or 0 when someone else holds it.
+    /// The id stands at bytes 8 to 15 of a payload (see EntryPayload).
+    /// </summary>
+    public const string TryLease =
+        """
+        if ARGV[3] ~= '1' then
+          local id = redis.call('GETRANGE', KEYS[1], 8, 15)
+          if id ~= '' and id ~= ARGV[4] then
+            return redis.call('GET', KEYS[1])
+          end
+          if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
+            return 1
+          end
+          return 0
+        end
+        redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+        return 1
+        """;
+
+    /// <summary>KEYS value, lease · ARGV token, payload, milliseconds or '0' for ever. Gives 1 if the lease held and the value was stored.</summary>
+    public const string SetLeased =
+        """
+        if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+          return 0
+        end
+        if ARGV[3] == '0' then
+          redis.call('SET', KEYS[1], ARGV[2])
+        else
+          redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+        end
+        redis.call('DEL', KEYS[2])
+        return 1
+        """;
+
+    /// <summary>KEYS value, lease · ARGV payload, milliseconds or '0' for ever. Stores the value and breaks the lease.</summary>
+    public const string Set =
+        """
+        if ARGV[2] == '0' then
+          redis.call('SET', KEYS[1], ARGV[1])
+        else
+          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        end
+        redis.call('DEL', KEYS[2])
+        return 1
+        """;
+
+    /// <summary>KEYS lease · ARGV token, milliseconds. Gives 1 if the lease held and was prolonged.</summary>
+    public const string RenewLease =
+        """
+        if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+          return 0
+        end
+        return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+        """;
+
+    /// <summary>KEYS lease · ARGV token. Gives 1 if the lease held and was given back.</summary>
+    public const string ReleaseLease =
+        """
+        if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+          return 0
+        end
+        return redis.call('DEL', KEYS[1])
+        """;
+
+    /// <summary>
+    /// KEYS stamp · ARGV a new stamp, milliseconds. Gives the stamp there is, prolonged if it would end sooner, or stores the new one.
+    /// </summary>
+    public const string GetStamp =
+        """
+        local stamp = redis.call('GET', KEYS[1])
+        if stamp then
+          local left = redis.call('PTTL', KEYS[1])
+          if left >= 0 and left < tonumber(ARGV[2]) then
+            redis.call('PEXPIRE', KEYS[1], ARGV[2])
+          end
+          return stamp
+        end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return ARGV[1]
+        """;
+
+    /// <summary>
+    /// KEYS stamp · ARGV a new stamp, milliseconds. Replaces the stamp; one that lives longer keeps its time, because
+    /// entries may carry it for that long.
+    /// </summary>
+    public const string SetStamp =
+        """
+        local left = redis.call('PTTL', KEYS[1])
+        if left > tonumber(ARGV[2]) then
+          redis.call('SET', KEYS[1], ARGV[1], 'PX', left)
+        else
+          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        end
+        return 1
+        """;
+}

@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using Larder.Engine;
+using StackExchange.Redis;
+
+namespace Larder.Redis;
+
+/// <summary>The second level on Redis or Valkey: single, Sentinel or cluster.</summary>
+/// <remarks>
+/// A value stands under its physical key, its lease under <c>{physical key}:lease</c>: the key in braces is the lease's hash
+/// tag, so the two share a slot (physical keys contain no braces). Stamps stand under the application's prefix and the
+/// group's id as 16 hexadecimal digits, readable in a console.
+/// </remarks>
+internal sealed class RedisSecondLevel(RedisConnection connection, string applicationPrefix, TimeSpan leaseDuration) : SecondLevel
+{
+    // Beyond this the server's arithmetic on milliseconds could overflow; it stands for "for ever".
+    private static readonly TimeSpan LongestExpiration = TimeSpan.FromDays(365 * 100);
+
+    private readonly RedisKey _count = applicationPrefix + "c:writes";
+
+    public override bool HasLeases => true;
+
+    public override async Task<StoredPayload> GetAsync(string key, CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        var lease = await database.StringGetLeaseAsync(key).ConfigureAwait(false);
+        return lease is null ? default : new StoredPayload(lease.Memory, lease);
+    }
+
+    public override async Task<long?> GetIdAsync(string key, CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        byte[]? id = await database.StringGetRangeAsync(key, EntryPayload.IdOffset, EntryPayload.IdOffset + 7).ConfigureAwait(false);
+        return id is { Length: 8 } ? BinaryPrimitives.ReadInt64LittleEndian(id) : null;
+    }
+
+    public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        EvaluateAsync(RedisScripts.Set, [key, LeaseKey(key)], [payload, Milliseconds(expiration)]);
+
+    public override async Task RemoveAsync(string key, CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        await database.KeyDeleteAsync([key, LeaseKey(key)]).ConfigureAwait(false);
+    }
+
+    public override async Task<long> GetStampAsync(string group, TimeSpan life, CancellationToken cancellationToken)
+    {
+        var stamp = (string?)await EvaluateAsync(RedisScripts.GetStamp, [applicationPrefix + group], [Text(RandomId.Next()), Milliseconds(life)]).ConfigureAwait(false);
+
+        // What is no stamp of ours counts as one all the same: entries that carry another are invalid, and it is never zero.
+        return long.TryParse(stamp, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) && value != 0 ? value : 1;
+    }
+
+    public override Task SetStampAsync(string group, long stamp, TimeSpan life, CancellationToken cancellationToken) =>
+        EvaluateAsync(RedisScripts.SetStamp, [applicationPrefix + group], [Text(stamp), Milliseconds(life)]);
+
+    public override async Task<LeaseAnswer> TryLeaseAsync(string key, long token, LeaseDemand demand, CancellationToken cancellationToken)
+    {
+        var obsolete = new byte[demand.Obsolete == 0 ? 0 : 8];
+        if (obsolete.Length != 0)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(obsolete, demand.Obsolete);
+        }
+
+        var result = await EvaluateAsync(
+            RedisScripts.TryLease, [key, LeaseKey(key)], [Text(token), Milliseconds(leaseDuration), demand.Force ? "1" : "0", obsolete]).ConfigureAwait(false);
+        return result.Resp2Type == ResultType.Integer
+            ? new LeaseAnswer((long)result == 1, default)
+            : new LeaseAnswer(false, new StoredPayload((byte[]?)result, null));
+    }
+
+    public override async Task<bool> SetLeasedAsync(string key, long token, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        (long)await EvaluateAsync(RedisScripts.SetLeased, [key, LeaseKey(key)], [Text(token), payload, Milliseconds(expiration)]).ConfigureAwait(false) == 1;
+
+    public override async Task<bool> RenewLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
+        (long)await EvaluateAsync(RedisScripts.RenewLease, [LeaseKey(key)], [Text(token), Milliseconds(leaseDuration)]).ConfigureAwait(false) == 1;
+
+    public override Task ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
+        EvaluateAsync(RedisScripts.ReleaseLease, [LeaseKey(key)], [Text(token)]);
+
+    public override async Task<long> AdvanceAsync(CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        return await database.StringIncrementAsync(_count).ConfigureAwait(false);
+    }
+
+    private static RedisKey LeaseKey(string key) => $"{{{key}}}:lease";
+
+    private static RedisValue Text(long value) => value.ToString("x16", CultureInfo.InvariantCulture);
+
+    private static RedisValue Milliseconds(TimeSpan span) =>
+        span >= LongestExpiration ? 0 : Math.Max(1, (long)Math.Ceiling(span.TotalMilliseconds));
+
+    private async Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        return await database.ScriptEvaluateAsync(script, keys, values).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Larder.Scopes;
+
+/// <summary>
+/// The only place where a scope and a key are joined into the text that the second level knows.
+/// </summary>
+/// <remarks>
+/// <para>The layout is <c>{prefix}:{version}:{tenant}:{project}:{namespace}:{key}</c>, for example
+/// <c>shop:v1:t.acme:p.web:n.users:user:42</c>. It is injective, so no two different tuples meet:</para>
+/// <list type="bullet">
+/// <item>the first five parts cannot contain the separator, because escaping removes it, so the text splits in one way;
+/// the key comes last and may contain it;</item>
+/// <item>an absent part is its letter alone, a present one has a dot behind the letter, so absent, empty and
+/// "named like the placeholder" differ;</item>
+/// <item>the escape character is escaped itself, and every escape is of fixed length for its kind. Braces are
+/// escaped, so a caller cannot choose a cluster slot; so are control characters, and lone surrogates, which UTF-8 would
+/// otherwise turn into the same replacement character;</item>
+/// <item>a part that is too long for a key is replaced by <c>#</c> and its SHA-256. A literal <c>#</c> in front is escaped.
+/// Such parts differ up to a collision of SHA-256.</item>
+/// </list>
+/// </remarks>
+internal static class ScopedKey
+{
+    /// <summary>Beyond this many characters (after escaping) a scope's part is hashed.</summary>
+    internal const int MaximumPartLength = 128;
+
+    /// <summary>Beyond this many characters (after escaping) a key is hashed.</summary>
+    internal const int MaximumKeyLength = 1024;
+
+    private static readonly SearchValues<char> PartNeedsEscape = SearchValues.Create(Unsafe(forKey: false));
+    private static readonly SearchValues<char> KeyNeedsEscape = SearchValues.Create(Unsafe(forKey: true));
+
+    /// <summary>What precedes everything this application stores: <c>{prefix}:{version}:</c>.</summary>
+    public static string ApplicationPrefix(string prefix, string version) => $"{Part(prefix)}:{Part(version)}:";
+
+    /// <summary>The scope's own text, without the application's prefix and without a separator at its end.</summary>
+    public static string ScopeId(CacheScope scope) => $"{ProjectId(scope)}:{Level('n', scope.Namespace)}";
+
+    /// <summary>The text of the scope's tenant.</summary>
+    public static string TenantId(CacheScope scope) => Level('t', scope.Tenant);
+
+    /// <summary>The text of the scope's tenant and project.</summary>
+    public static string ProjectId(CacheScope scope) => $"{TenantId(scope)}:{Level('p', scope.Project)}";
+
+    /// <summary>A key, escaped, as the last part of a physical key.</summary>
+    public static string Key(ReadOnlySpan<char> key) => Escape(key, KeyNeedsEscape, MaximumKeyLength);
+
+    private static string Level(char letter, string? name) => name is null ? letter.ToString() : $"{letter}.{Part(name)}";
+
+    private static string Part(string text) => Escape(text, PartNeedsEscape, MaximumPartLength);
+
+    private static string Escape(ReadOnlySpan<char> text, SearchValues<char> unsafeCharacters, int maximum)
+    {
+        if (text.Length <= maximum && (text.IsEmpty || text[0] != '#') && text.IndexOfAny(unsafeCharacters) < 0)
+        {
+            return text.ToString();
+        }
+
+        var result = new StringBuilder(text.Length + 16);
+        for (var i = 0; i < text.Length; i++)
+        {
+            var c = text[i];
+            if (char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
+            {
+                result.Append(c).Append(text[++i]);
+            }
+            else if (char.IsSurrogate(c))
+            {
+                result.Append("%u").Append(((int)c).ToString("X4", null));
+            }
+            else if (unsafeCharacters.Contains(c) || (c == '#' && i == 0))
+            {
+                result.Append('%').Append(((int)c).ToString("X2", null));
+            }
+            else
+            {
+                result.Append(c);
+            }
+        }
+
+        return result.Length <= maximum ? result.ToString() : Hash(result.ToString());
+    }
+
+    private static string Hash(string escaped) => "#" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(escaped)));
+
+    // Controls up to U+009F, the escape character, braces, all surrogates (looked at more closely above), and for
+    // everything but the key itself the separator.
+    private static string Unsafe(bool forKey)
+    {
+        var characters = new StringBuilder("%{}");
+        if (!forKey)
+        {
+            characters.Append(':');
+        }
+
+        for (var c = '\0'; c < ' '; c++)
+        {
+            characters.Append(c);
+        }
+
+        for (var c = '\x7F'; c <= '\x9F'; c++)
+        {
+            characters.Append(c);
+        }
+
+        for (var c = '\uD800'; c <= '\uDFFF'; c++)
+        {
+            characters.Append(c);
+        }
+
+        return characters.ToString();
+    }
+}

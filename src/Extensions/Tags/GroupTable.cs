@@ -1,0 +1,102 @@
+using Larder.Engine;
+using Larder.Scopes;
+
+namespace Larder.Tags;
+
+/// <summary>The scopes and groups that something on this node depends on, and the counter that orders invalidations.</summary>
+/// <remarks>
+/// <para>Why the counter is enough to fence loads: a load reads the counter before it starts, and an invalidation raises its
+/// group to a new count when it starts and again when the second level has been told. A load that began before the
+/// invalidation completed therefore noted a smaller count than its group has afterwards, whatever the interleaving. A load
+/// that began later read its source, and the second level, after the change.</para>
+/// <para>Scopes and groups are held weakly: what no entry, flight or caller refers to is forgotten. Nothing that could be
+/// served depends on a forgotten group, and one that is made anew knows no stamp.</para>
+/// </remarks>
+internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults> defaults)
+{
+    private readonly WeakTable<ScopeState> _scopes = new();
+    private readonly WeakTable<Group> _levels = new();
+    private readonly Group _everything = new("s:*");
+    private long _counter = 1;
+
+    /// <summary>The count of the latest invalidation.</summary>
+    public long Counter => Volatile.Read(ref _counter);
+
+    public int ScopeCount => _scopes.Count;
+
+    public ScopeState Scope(CacheScope scope)
+    {
+        var state = scope.State;
+        return state is not null && ReferenceEquals(state.Engine, engine) ? state : FindOrAdd(scope);
+    }
+
+    /// <summary>The scope of that text, if anything here depends on it.</summary>
+    public ScopeState? FindScope(string id) => _scopes.Find(id);
+
+    /// <summary>The group of a level, by its id without the leading <c>s:</c>.</summary>
+    public Group Level(string id) => id == "*" ? _everything : _levels.GetOrAdd(id, 0, static (id, _) => new Group("s:" + id));
+
+    public Group? FindLevel(string id) => id == "*" ? _everything : _levels.Find(id);
+
+    /// <summary>Puts everything that depends on the group in doubt: its entries are compared with the current stamp before they are served.</summary>
+    public void Invalidate(Group group)
+    {
+        var generation = Interlocked.Increment(ref _counter);
+        group.Invalidate(generation);
+        if (!group.Id.StartsWith("s:", StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        // A scope that is added after the counter was raised starts from its levels' generations, or later.
+        foreach (var scope in _scopes.Values())
+        {
+            if (Array.IndexOf(scope.Levels, group) >= 0)
+            {
+                scope.Raise(generation);
+            }
+        }
+    }
+
+    /// <summary>Puts everything in doubt and forgets all stamps: messages may have been missed. Returns the new count.</summary>
+    public long DoubtEverything()
+    {
+        var generation = Interlocked.Increment(ref _counter);
+        _everything.Invalidate(generation);
+        foreach (var level in _levels.Values())
+        {
+            level.Invalidate(generation);
+        }
+
+        foreach (var scope in _scopes.Values())
+        {
+            foreach (var tag in scope.Tags())
+            {
+                tag.Invalidate(generation);
+            }
+
+            scope.Raise(generation);
+        }
+
+        return generation;
+    }
+
+    private ScopeState FindOrAdd(CacheScope scope)
+    {
+        var state = _scopes.GetOrAdd(ScopedKey.ScopeId(scope), (Table: this, Engine: engine, Scope: scope), static (id, made) =>
+        {
+            Group[] levels =
+            [
+                made.Table._everything,
+                made.Table.Level(ScopedKey.TenantId(made.Scope)),
+                made.Table.Level(ScopedKey.ProjectId(made.Scope)),
+                made.Table.Level(id),
+            ];
+            return new ScopeState(made.Engine, made.Scope, id, levels, made.Table.Defaults(made.Scope.Namespace));
+        });
+        scope.State = state;
+        return state;
+    }
+
+    private EntryDefaults Defaults(string? name) => defaults(name);
+}
