@@ -9,6 +9,7 @@ using Larder.Redis;
 using Larder.Scopes;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -75,8 +76,7 @@ public static class LarderServiceCollectionExtensions
             return;
         }
 
-        var foreign = TakeOver(services);
-        services.AddSingleton(new LarderMarker(foreign));
+        services.AddSingleton(new LarderMarker(WrapsForeign: TakeOver(services)));
         services.AddOptions<LarderOptions>()
             .Configure<IServiceProvider>(static (options, provider) => new LarderEnvironment(provider.GetService<IConfiguration>()).Apply(options))
             .ValidateOnStart();
@@ -90,20 +90,44 @@ public static class LarderServiceCollectionExtensions
     }
 
     /// <summary>Takes a <see cref="HybridCache"/> that is already registered out of the collection, to be wrapped.</summary>
-    private static ServiceDescriptor? TakeOver(IServiceCollection services)
+    private static bool TakeOver(IServiceCollection services)
     {
         var registered = services.LastOrDefault(service => service.ServiceType == typeof(HybridCache) && !service.IsKeyedService);
-        if (registered is not null)
+        if (registered is null)
         {
-            services.RemoveAll<HybridCache>();
-            if (registered.Lifetime != ServiceLifetime.Singleton)
+            return false;
+        }
+
+        if (registered.Lifetime != ServiceLifetime.Singleton)
+        {
+            throw new InvalidOperationException(
+                $"A HybridCache is registered with the lifetime {registered.Lifetime}. Larder can wrap it only as a singleton, as AddHybridCache() registers it.");
+        }
+
+        for (var i = services.Count - 1; i >= 0; i--)
+        {
+            if (services[i].ServiceType == typeof(HybridCache) && !services[i].IsKeyedService)
             {
-                throw new InvalidOperationException(
-                    $"A HybridCache is registered with the lifetime {registered.Lifetime}. Larder can wrap it only as a singleton, as AddHybridCache() registers it.");
+                services.RemoveAt(i);
             }
         }
 
-        return registered;
+        // The container makes it and disposes of it as before, under a key nobody else knows.
+        if (registered.ImplementationInstance is HybridCache instance)
+        {
+            services.AddKeyedSingleton(LarderMarker.ForeignKey, instance);
+        }
+        else if (registered.ImplementationFactory is { } factory)
+        {
+            services.AddKeyedSingleton(LarderMarker.ForeignKey, (provider, _) => (HybridCache)factory(provider));
+        }
+        else
+        {
+            services.AddKeyedSingleton(typeof(HybridCache), LarderMarker.ForeignKey, registered.ImplementationType!);
+        }
+
+        services.TryAddSingleton<IHybridCacheSerializer<ForeignPayload>, ForeignPayloadSerializer>();
+        return true;
     }
 
     private static CacheEngine CreateEngine(IServiceProvider provider)
@@ -122,6 +146,15 @@ public static class LarderServiceCollectionExtensions
         {
             // The memory implementation would be a slower copy of what this process holds anyway.
             second = new DistributedSecondLevel(distributed, prefix, time);
+        }
+
+        if (provider.GetRequiredService<LarderMarker>().WrapsForeign)
+        {
+            var foreign = provider.GetRequiredKeyedService<HybridCache>(LarderMarker.ForeignKey);
+
+            // Microsoft's implementation keeps its entries in the shared memory cache under the key as given.
+            var shared = foreign.GetType().Assembly.GetName().Name == "Microsoft.Extensions.Caching.Hybrid" ? provider.GetService<IMemoryCache>() : null;
+            second = new ForeignSecondLevel(foreign, second, shared, new EngineClock(time));
         }
 
         var backplane = server.Connection is null ? null : new RedisBackplaneTransport(server.Connection, prefix);

@@ -30,7 +30,7 @@ internal sealed partial class CacheEngine
         }
 
         var found = default(Found<T>);
-        if (load.Policy.ReadsSecondLevel && !_pending.HasKey(physicalKey))
+        if (ReadsShared(load.Policy) && !_pending.HasKey(physicalKey))
         {
             found = await ReadSecondLevelAsync(load, physicalKey).ConfigureAwait(false);
             if (found.IsValid)
@@ -47,7 +47,7 @@ internal sealed partial class CacheEngine
         // Everything that could change while the factory runs is noted before it starts.
         var generation = _groups.Counter;
         var origin = await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
-        var stores = origin is not null && load.Policy.WritesSecondLevel;
+        var stores = origin is not null && WritesShared(load.Policy);
         var lease = default(Lease);
         if (stores && _leases is not null)
         {
@@ -94,7 +94,7 @@ internal sealed partial class CacheEngine
 
         // The stamps travel with the value, in one round trip, if this node does not know them.
         var scopeStamp = _stamps!.GetAsync(load.Flight.Key.Scope, TimeSpan.Zero);
-        var answer = await _second.GetAsync(physicalKey).ConfigureAwait(false);
+        var answer = await _second.GetAsync(physicalKey, load.Policy.Flags).ConfigureAwait(false);
         _ = await scopeStamp.ConfigureAwait(false);
         if (!answer.Succeeded)
         {
@@ -326,7 +326,7 @@ internal sealed partial class CacheEngine
         }
         else if (load.Flight.TryBeginWrite())
         {
-            var answer = await _second!.SetAsync(physicalKey, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
+            var answer = await _second!.SetAsync(physicalKey, writer.Written, load.Policy.Terms).ConfigureAwait(false);
             load.Flight.EndWrite();
             stored = answer.Succeeded;
         }
@@ -369,6 +369,11 @@ internal sealed partial class CacheEngine
     }
 
     private static int HeaderLength(string[]? tags) => EntryPayload.HeaderLength + 4 + (tags?.Sum(tag => 10 + (tag.Length * 2)) ?? 0);
+
+    // A second level that keeps its own memory is both levels in one.
+    private bool ReadsShared(EntryPolicy policy) => policy.ReadsSecondLevel || (!_keepsMemory && policy.ReadsMemory);
+
+    private bool WritesShared(EntryPolicy policy) => policy.WritesSecondLevel || (!_keepsMemory && policy.WritesMemory);
 
     private void Reject(PayloadFault fault)
     {

@@ -42,6 +42,10 @@ internal sealed partial class CacheEngine : IBackplaneListener
                     var key = new MemoryKey(changed, message.Name);
                     Forget(key);
                     _leaseWaits.Wake(key);
+                    if (!_keepsMemory)
+                    {
+                        _ = _second!.ForgetLocallyAsync(changed.PhysicalKey(key.Key));
+                    }
                 }
 
                 break;

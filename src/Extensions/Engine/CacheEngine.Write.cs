@@ -63,7 +63,7 @@ internal sealed partial class CacheEngine
         KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names)
     {
         var origin = await CaptureAsync(key.Scope, groups, policy.Expiration).ConfigureAwait(false);
-        if (!policy.WritesSecondLevel)
+        if (!WritesShared(policy))
         {
             return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, null, 0), null);
         }
@@ -81,7 +81,7 @@ internal sealed partial class CacheEngine
         // Without leases a write of this process that is already on its way could land after this one.
         await _flights.WritesEnd(key, write).ConfigureAwait(false);
         _ = write.TryBeginWrite();
-        var answer = await _second!.SetAsync(physicalKey, writer.Written, policy.Expiration).ConfigureAwait(false);
+        var answer = await _second!.SetAsync(physicalKey, writer.Written, policy.Terms).ConfigureAwait(false);
         write.EndWrite();
         if (answer.Succeeded)
         {

@@ -82,7 +82,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable
 
     public ScopeState Scope(CacheScope scope) => _groups.Scope(scope);
 
-    /// <summary>Ends background work and the connection. Calls under way finish without the second level.</summary>
+    /// <summary>Ends background work. The connection belongs to whoever made it; calls under way finish.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -100,11 +100,6 @@ internal sealed partial class CacheEngine : IAsyncDisposable
         if (_backplane is not null)
         {
             await _backplane.DisposeAsync().ConfigureAwait(false);
-        }
-
-        if (_second is not null)
-        {
-            await _second.DisposeAsync().ConfigureAwait(false);
         }
 
         _stopping.Dispose();

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using Microsoft.Extensions.Caching.Distributed;
+using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Larder.Engine;
 
@@ -17,7 +18,7 @@ internal sealed class DistributedSecondLevel(IDistributedCache cache, string app
     private static readonly TimeSpan StampLife = TimeSpan.FromDays(30);
     private readonly IBufferDistributedCache? _buffers = cache as IBufferDistributedCache;
 
-    public override async Task<StoredPayload> GetAsync(string key, CancellationToken cancellationToken)
+    public override async Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
     {
         if (_buffers is null)
         {
@@ -44,15 +45,15 @@ internal sealed class DistributedSecondLevel(IDistributedCache cache, string app
 
     public override async Task<long?> GetIdAsync(string key, CancellationToken cancellationToken)
     {
-        using var stored = await GetAsync(key, cancellationToken).ConfigureAwait(false);
+        using var stored = await GetAsync(key, HybridCacheEntryFlags.None, cancellationToken).ConfigureAwait(false);
         return stored.Data.Length >= EntryPayload.HeaderLength
             ? BinaryPrimitives.ReadInt64LittleEndian(stored.Data.Span[EntryPayload.IdOffset..])
             : null;
     }
 
-    public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken)
+    public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken)
     {
-        var options = Options(expiration);
+        var options = Options(terms.Expiration);
         return _buffers is null
             ? cache.SetAsync(key, payload.ToArray(), options, cancellationToken)
             : _buffers.SetAsync(key, new ReadOnlySequence<byte>(payload), options, cancellationToken).AsTask();

@@ -25,6 +25,8 @@ internal readonly struct EntryPolicy
 
     public HybridCacheEntryFlags Flags { get; }
 
+    public StoreTerms Terms => new(Expiration, LocalExpiration, Flags);
+
     public bool ReadsMemory => (Flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0;
 
     public bool WritesMemory => (Flags & HybridCacheEntryFlags.DisableLocalCacheWrite) == 0 && Expiration > TimeSpan.Zero;

@@ -1,4 +1,5 @@
 using Larder.Diagnostics;
+using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.CircuitBreaker;
@@ -9,7 +10,7 @@ namespace Larder.Engine;
 /// The second level as the engine sees it: no method throws or takes longer than the timeout, and while the server is
 /// down calls do not even try.
 /// </summary>
-internal sealed class GuardedSecondLevel : IAsyncDisposable
+internal sealed class GuardedSecondLevel
 {
     private readonly SecondLevel _inner;
     private readonly TimeSpan _timeout;
@@ -55,18 +56,18 @@ internal sealed class GuardedSecondLevel : IAsyncDisposable
     /// <summary>Whether calls are answered without asking the server, because it failed lately.</summary>
     public bool IsOpen => _state.CircuitState is CircuitState.Open or CircuitState.Isolated;
 
-    public ValueTask<Answer<StoredPayload>> GetAsync(string key) =>
-        RunAsync(static (level, s, token) => level.GetAsync(s, token), key);
+    public ValueTask<Answer<StoredPayload>> GetAsync(string key, HybridCacheEntryFlags flags) =>
+        RunAsync(static (level, s, token) => level.GetAsync(s.key, s.flags, token), (key, flags));
 
     public ValueTask<Answer<long?>> GetIdAsync(string key) =>
         RunAsync(static (level, s, token) => level.GetIdAsync(s, token), key);
 
-    public ValueTask<Answer<bool>> SetAsync(string key, ReadOnlyMemory<byte> payload, TimeSpan expiration) =>
+    public ValueTask<Answer<bool>> SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms) =>
         RunAsync(static async (level, s, token) =>
         {
-            await level.SetAsync(s.key, s.payload, s.expiration, token).ConfigureAwait(false);
+            await level.SetAsync(s.key, s.payload, s.terms, token).ConfigureAwait(false);
             return true;
-        }, (key, payload, expiration));
+        }, (key, payload, terms));
 
     public ValueTask<Answer<bool>> RemoveAsync(string key) =>
         RunAsync(static async (level, s, token) =>
@@ -101,9 +102,14 @@ internal sealed class GuardedSecondLevel : IAsyncDisposable
             return true;
         }, (key, leaseToken));
 
-    public ValueTask<Answer<long>> AdvanceAsync() => RunAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
+    public ValueTask<Answer<bool>> ForgetLocallyAsync(string key) =>
+        RunAsync(static async (level, s, token) =>
+        {
+            await level.ForgetLocallyAsync(s, token).ConfigureAwait(false);
+            return true;
+        }, key);
 
-    public ValueTask DisposeAsync() => _inner.DisposeAsync();
+    public ValueTask<Answer<long>> AdvanceAsync() => RunAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
 
     private async ValueTask<Answer<T>> RunAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state)
     {

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Caching.Hybrid;
+
 namespace Larder.Engine;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace Larder.Engine;
 /// <see cref="GuardedSecondLevel"/>, which bounds both.
 /// </summary>
 /// <remarks>Keys are physical keys (see <see cref="Scopes.ScopedKey"/>); group ids stand behind the application's prefix.</remarks>
-internal abstract class SecondLevel : IAsyncDisposable
+internal abstract class SecondLevel
 {
     /// <summary>Whether loads can be leased, so that a write can be refused when the key was changed since the load began.</summary>
     public virtual bool HasLeases => false;
@@ -13,13 +15,13 @@ internal abstract class SecondLevel : IAsyncDisposable
     /// <summary>Whether values stay in the process, so that nothing is gained by a copy of our own.</summary>
     public virtual bool KeepsOwnMemory => false;
 
-    public abstract Task<StoredPayload> GetAsync(string key, CancellationToken cancellationToken);
+    public abstract Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken);
 
     /// <summary>The random id of the entry stored under the key, or null when there is none.</summary>
     public abstract Task<long?> GetIdAsync(string key, CancellationToken cancellationToken);
 
     /// <summary>Stores a value whatever is there, and breaks the key's lease.</summary>
-    public abstract Task SetAsync(string key, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken);
+    public abstract Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken);
 
     /// <summary>Removes the value and breaks the key's lease.</summary>
     public abstract Task RemoveAsync(string key, CancellationToken cancellationToken);
@@ -47,14 +49,18 @@ internal abstract class SecondLevel : IAsyncDisposable
     /// <summary>Gives the lease back if the key's lease still is <paramref name="token"/>.</summary>
     public virtual Task ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <summary>Another node changed the key: what this process keeps of it in memory of its own is obsolete.</summary>
+    public virtual Task ForgetLocallyAsync(string key, CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>
     /// Counts up a number that all nodes share. A count that is not higher than one seen before shows that the server has
     /// lost writes. Zero where that cannot be told.
     /// </summary>
     public virtual Task<long> AdvanceAsync(CancellationToken cancellationToken) => Task.FromResult(0L);
-
-    public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
+
+/// <summary>How a value is to be kept.</summary>
+internal readonly record struct StoreTerms(TimeSpan Expiration, TimeSpan LocalExpiration, HybridCacheEntryFlags Flags);
 
 /// <summary>A payload, perhaps in a pooled buffer that ends with <see cref="Dispose"/>.</summary>
 internal readonly struct StoredPayload(ReadOnlyMemory<byte> data, IDisposable? owner) : IDisposable

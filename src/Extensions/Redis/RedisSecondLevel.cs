@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using Larder.Engine;
+using Microsoft.Extensions.Caching.Hybrid;
 using StackExchange.Redis;
 
 namespace Larder.Redis;
@@ -20,7 +21,7 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override bool HasLeases => true;
 
-    public override async Task<StoredPayload> GetAsync(string key, CancellationToken cancellationToken)
+    public override async Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
     {
         var database = await connection.DatabaseAsync().ConfigureAwait(false);
         var lease = await database.StringGetLeaseAsync(key).ConfigureAwait(false);
@@ -34,8 +35,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         return id is { Length: 8 } ? BinaryPrimitives.ReadInt64LittleEndian(id) : null;
     }
 
-    public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
-        EvaluateAsync(RedisScripts.Set, [key, LeaseKey(key)], [payload, Milliseconds(expiration)]);
+    public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken) =>
+        EvaluateAsync(RedisScripts.Set, [key, LeaseKey(key)], [payload, Milliseconds(terms.Expiration)]);
 
     public override async Task RemoveAsync(string key, CancellationToken cancellationToken)
     {
