@@ -1,9 +1,10 @@
 using StackExchange.Redis;
+using Xunit.Abstractions;
 
 namespace Larder.PipelinesSockets.Tests.Redis;
 
 /// <summary>Servers that die, that come back, and that never answer.</summary>
-public sealed class FailureTests
+public sealed class FailureTests(ITestOutputHelper output)
 {
     [RedisTheory]
     [InlineData(RedisProtocol.Resp2)]
@@ -18,33 +19,25 @@ public sealed class FailureTests
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(100);
         await using var multiplexer = await ConnectionMultiplexer.ConnectAsync(options);
         var database = multiplexer.GetDatabase();
-        TaskCompletionSource<ConnectionFailureType> failed = new(), restored = new();
+        var failed = new TaskCompletionSource<ConnectionFailureType>();
 
         // Two handlers: the events go through the delegate enumeration as well.
         multiplexer.ConnectionFailed += (_, _) => { };
-        multiplexer.ConnectionFailed += (_, e) => Set(failed, e);
-        multiplexer.ConnectionRestored += (_, e) => Set(restored, e);
+        multiplexer.ConnectionFailed += (_, e) => _ = e.ConnectionType == ConnectionType.Interactive && failed.TrySetResult(e.FailureType);
         for (var round = 0; round < 3; round++)
         {
-            (failed, restored) = (new(), new());
             await database.StringSetAsync("before", round);
-
             await server.KillAsync();
-            var reason = await failed.Task.WaitAsync(Eventually.Patience);
-            Assert.Contains(reason, new[] { ConnectionFailureType.SocketClosed, ConnectionFailureType.SocketFailure, ConnectionFailureType.InternalFailure });
+            await Eventually.TrueAsync(() => !multiplexer.IsConnected, "the client noticed");
+            if (round == 0)
+            {
+                // Later events may belong to attempts to reconnect.
+                var reason = await failed.Task.WaitAsync(Eventually.Patience);
+                Assert.Contains(reason, new[] { ConnectionFailureType.SocketClosed, ConnectionFailureType.SocketFailure });
+            }
 
             await server.RestartAsync();
-            await restored.Task.WaitAsync(Eventually.Patience);
-            await Eventually.TrueAsync(() => Works(database), "commands after the restart");
-        }
-
-        static void Set(TaskCompletionSource<ConnectionFailureType> source, ConnectionFailedEventArgs e)
-        {
-            // Attempts to reconnect fail too, and their events may come as late as the next round.
-            if (e.ConnectionType == ConnectionType.Interactive && e.FailureType != ConnectionFailureType.UnableToConnect)
-            {
-                source.TrySetResult(e.FailureType);
-            }
+            await Eventually.TrueAsync(() => Works(database), "commands work after the restart");
         }
     }
 
@@ -59,15 +52,22 @@ public sealed class FailureTests
         await database.StringSetAsync("big", new byte[1 << 20]);
 
         // The first holds back every later reply on the connection, so that all of them are certainly in flight.
-        var blocked = database.ExecuteAsync("BLPOP", "never", "600");
-        var waiting = Enumerable.Range(0, 200).Select(i => i % 2 == 0 ? database.StringGetAsync("big") : Set(database)).ToArray();
+        Task blocked = database.ExecuteAsync("BLPOP", "never", "600");
+        var waiting = Enumerable.Range(0, 200).Select(i => i % 2 == 0 ? database.StringGetAsync("big") : Set(database)).ToArray<Task>();
+        var types = new HashSet<Type>();
         await server.KillAsync();
 
-        await Assert.ThrowsAnyAsync<RedisException>(() => blocked.WaitAsync(Eventually.Patience));
-        foreach (var task in waiting)
+        foreach (var task in waiting.Append(blocked))
         {
-            await Assert.ThrowsAnyAsync<RedisException>(() => task.WaitAsync(Eventually.Patience));
+            var failure = await Record.ExceptionAsync(() => task.WaitAsync(Eventually.Patience));
+            Assert.NotNull(failure);
+            Assert.IsNotType<TimeoutException>(failure);
+            types.Add(failure.GetType());
         }
+
+        // Reader and writer report the loss at once. Who comes second fails what is left with what it has: a socket
+        // error as it is, a cancellation, "writing is not allowed". The package does the same.
+        output.WriteLine(string.Join(", ", types.Select(type => type.Name)));
 
         static async Task<RedisValue> Set(IDatabase database) => await database.StringSetAsync("other", new byte[100_000]);
     }

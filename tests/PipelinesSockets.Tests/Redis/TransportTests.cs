@@ -63,6 +63,7 @@ public sealed class TransportTests(RedisFixture redis)
             long messages = 0;
             foreach (var file in folder.GetFiles("*.out"))
             {
+                await Eventually.TrueAsync(() => IsClosed(file), "the recording is written");
                 messages += await LoggingTunnel.ValidateAsync(file.FullName);
             }
 
@@ -74,6 +75,19 @@ public sealed class TransportTests(RedisFixture redis)
         }
     }
 #pragma warning restore CS0618
+
+    private static bool IsClosed(FileInfo file)
+    {
+        try
+        {
+            using var stream = file.Open(FileMode.Open, FileAccess.Read, FileShare.None);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private static async Task ExchangeAsync(ConfigurationOptions options)
     {

@@ -9,7 +9,7 @@ public sealed class ArenaTests
     [Fact]
     public void Memory_handed_out_stays_in_place_until_reset()
     {
-        using var arena = new Arena<long>(new ArenaOptions(blockSize: 4));
+        using var arena = new Arena<long>(new ArenaOptions(ArenaFlags.None, 4, null));
         var runs = new List<Sequence<long>>();
         for (var length = 0; length < 300; length++)
         {
