@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using Larder;
+using Larder.Admin;
 using Larder.Backplane;
 using Larder.Diagnostics;
 using Larder.Engine;
@@ -86,6 +87,7 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton(static provider => new LarderMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton<LarderServer>();
         services.AddSingleton(static provider => CreateEngine(provider));
+        services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
         services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));
     }
 

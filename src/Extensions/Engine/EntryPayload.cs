@@ -106,28 +106,51 @@ internal static class EntryPayload
             return PayloadFault.OtherKey;
         }
 
-        var tags = new TagStamp[BinaryPrimitives.ReadUInt16LittleEndian(span[56..])];
-        var rest = span[HeaderLength..];
-        for (var i = 0; i < tags.Length; i++)
+        if (!TryReadFields(span, physicalKey, out header, out var headerLength)
+            || span.Length < headerLength + 4
+            || BinaryPrimitives.ReadInt32LittleEndian(span[headerLength..]) != span.Length - headerLength - 4)
         {
-            if (rest.Length < 10)
-            {
-                return PayloadFault.Damaged;
-            }
-
-            var length = BinaryPrimitives.ReadUInt16LittleEndian(rest[8..]) * 2;
-            if (rest.Length < 10 + length)
-            {
-                return PayloadFault.Damaged;
-            }
-
-            tags[i] = new TagStamp(ReadText(rest.Slice(10, length)), BinaryPrimitives.ReadInt64LittleEndian(rest));
-            rest = rest[(10 + length)..];
+            header = default;
+            return PayloadFault.Damaged;
         }
 
-        if (rest.Length < 4 || BinaryPrimitives.ReadInt32LittleEndian(rest) != rest.Length - 4)
+        value = payload[(headerLength + 4)..];
+        return PayloadFault.None;
+    }
+
+    /// <summary>Reads the header alone, from the first bytes of a payload; the checksum, which covers all of it, is not looked at.</summary>
+    public static bool TryReadHead(ReadOnlySpan<byte> head, string physicalKey, out EntryHeader header)
+    {
+        header = default;
+        return head.Length >= HeaderLength && head[0] == Magic && head[1] == Version && TryReadFields(head, physicalKey, out header, out _);
+    }
+
+    private static bool TryReadFields(ReadOnlySpan<byte> span, string physicalKey, out EntryHeader header, out int length)
+    {
+        header = default;
+        length = HeaderLength;
+        if (BinaryPrimitives.ReadUInt16LittleEndian(span[56..]) * 10 > span.Length - HeaderLength)
         {
-            return PayloadFault.Damaged;
+            return false;
+        }
+
+        var tags = new TagStamp[BinaryPrimitives.ReadUInt16LittleEndian(span[56..])];
+        for (var i = 0; i < tags.Length; i++)
+        {
+            var rest = span[length..];
+            if (rest.Length < 10)
+            {
+                return false;
+            }
+
+            var textLength = BinaryPrimitives.ReadUInt16LittleEndian(rest[8..]) * 2;
+            if (rest.Length < 10 + textLength)
+            {
+                return false;
+            }
+
+            tags[i] = new TagStamp(ReadText(rest.Slice(10, textLength)), BinaryPrimitives.ReadInt64LittleEndian(rest));
+            length += 10 + textLength;
         }
 
         header = new EntryHeader
@@ -140,8 +163,7 @@ internal static class EntryPayload
             ScopeStamp = BinaryPrimitives.ReadInt64LittleEndian(span[48..]),
             Tags = tags,
         };
-        value = payload[^(rest.Length - 4)..];
-        return PayloadFault.None;
+        return true;
     }
 
     private static void HashKey(string physicalKey, Span<byte> target)

@@ -109,6 +109,9 @@ internal sealed class GuardedSecondLevel
             return true;
         }, key);
 
+    /// <summary>Not guarded: an operator asked for it and is told if it fails.</summary>
+    public IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) => _inner.PurgeAsync(cancellationToken);
+
     public ValueTask<Answer<long>> AdvanceAsync() => RunAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
 
     private async ValueTask<Answer<T>> RunAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state)

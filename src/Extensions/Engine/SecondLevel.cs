@@ -52,6 +52,9 @@ internal abstract class SecondLevel
     /// <summary>Another node changed the key: what this process keeps of it in memory of its own is obsolete.</summary>
     public virtual Task ForgetLocallyAsync(string key, CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <summary>Removes entries whose stamps are obsolete, step by step. Nothing where entries cannot be listed.</summary>
+    public virtual IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) => AsyncEnumerable.Empty<PurgeProgress>();
+
     /// <summary>
     /// Counts up a number that all nodes share. A count that is not higher than one seen before shows that the server has
     /// lost writes. Zero where that cannot be told.

@@ -85,6 +85,9 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         return await database.StringIncrementAsync(_count).ConfigureAwait(false);
     }
 
+    public override IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) =>
+        new RedisPurge(connection, applicationPrefix).RunAsync(cancellationToken);
+
     private static RedisKey LeaseKey(string key) => $"{{{key}}}:lease";
 
     private static RedisValue Text(long value) => value.ToString("x16", CultureInfo.InvariantCulture);

@@ -1,0 +1,30 @@
+using Larder.Engine;
+using Larder.Scopes;
+
+namespace Larder.Admin;
+
+internal sealed class CacheAdmin(CacheEngine engine) : ICacheAdmin
+{
+    public ValueTask ClearTenantAsync(string tenant, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(tenant);
+        return engine.InvalidateLevelAsync(ScopedKey.TenantId(new CacheScope(tenant)), cancellationToken);
+    }
+
+    public ValueTask ClearProjectAsync(string? tenant, string? project, CancellationToken cancellationToken = default) =>
+        engine.InvalidateLevelAsync(ScopedKey.ProjectId(new CacheScope(tenant, project)), cancellationToken);
+
+    public ValueTask ClearNamespaceAsync(CacheScope scope, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        return engine.InvalidateLevelAsync(ScopedKey.ScopeId(scope), cancellationToken);
+    }
+
+    public ValueTask ClearGlobalAsync(CancellationToken cancellationToken = default) =>
+        engine.InvalidateLevelAsync(ScopedKey.TenantId(CacheScope.Raw), cancellationToken);
+
+    public ValueTask ClearAllAsync(CancellationToken cancellationToken = default) => engine.InvalidateLevelAsync("*", cancellationToken);
+
+    public Task<PurgeProgress> PurgeAsync(IProgress<PurgeProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        engine.PurgeAsync(progress, cancellationToken);
+}
