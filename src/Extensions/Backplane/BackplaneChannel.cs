@@ -46,11 +46,16 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         }
     }
 
+    /// <summary>Begins to listen. Can be called again if it failed.</summary>
     public async Task StartAsync(IBackplaneListener listener, CancellationToken cancellationToken)
     {
-        _listener = listener;
-        transport.Interrupted += OnInterrupted;
-        transport.Restored += listener.OnServerRestored;
+        if (_listener is null)
+        {
+            _listener = listener;
+            transport.Interrupted += OnInterrupted;
+            transport.Restored += listener.OnServerRestored;
+        }
+
         await transport.SubscribeAsync(OnReceived, cancellationToken).ConfigureAwait(false);
     }
 
@@ -89,6 +94,11 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
     public ValueTask DisposeAsync()
     {
         transport.Interrupted -= OnInterrupted;
+        if (_listener is not null)
+        {
+            transport.Restored -= _listener.OnServerRestored;
+        }
+
         return transport.DisposeAsync();
     }
 

@@ -7,7 +7,7 @@ using StackExchange.Redis;
 namespace Larder;
 
 /// <summary>The one connection of the application to its Redis or Valkey server, if one is configured.</summary>
-internal sealed class LarderServer : IAsyncDisposable
+internal sealed class LarderServer : IAsyncDisposable, IDisposable
 {
     public LarderServer(IServiceProvider provider, IOptions<ServerSettings> settings)
     {
@@ -24,6 +24,8 @@ internal sealed class LarderServer : IAsyncDisposable
     }
 
     public RedisConnection? Connection { get; }
+
+    public void Dispose() => Connection?.Dispose();
 
     public ValueTask DisposeAsync() => Connection?.DisposeAsync() ?? default;
 }

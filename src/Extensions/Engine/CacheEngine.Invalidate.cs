@@ -94,11 +94,8 @@ internal sealed partial class CacheEngine
     }
 
     /// <summary>Forgets a key on this node, and fences what is under way for it.</summary>
-    private void Forget(MemoryKey key)
-    {
-        _flights.Fence(key);
-        _memory.Remove(key.Scope, key.Key);
-    }
+    private void Forget(MemoryKey key) =>
+        _flights.Fence(key, null, (_memory, key), static state => state._memory.Remove(state.key.Scope, state.key.Key));
 
     private ValueTask TellAsync(BackplaneMessage message, string physicalKey) =>
         _backplane is null ? default : TellAsync(message, PendingInvalidation.OfKey(physicalKey, message.Scope, message.Name));

@@ -24,12 +24,9 @@ internal sealed partial class CacheEngine
             return ValueTask.FromCanceled<T>(cancellationToken);
         }
 
-        if (options is null ? (scope.Defaults.Flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 : new EntryPolicy(scope.Defaults, options).ReadsMemory)
+        if (((options?.Flags ?? scope.Defaults.Flags) & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && TryHit<T>(scope, key, out var value))
         {
-            if (TryHit<T>(scope, key, out var value))
-            {
-                return new(value);
-            }
+            return new(value);
         }
 
         return LoadAsync(scope, keyText ?? key.ToString(), state, factory, options, tags, cancellationToken);

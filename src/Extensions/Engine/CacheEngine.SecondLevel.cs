@@ -10,6 +10,7 @@ internal sealed partial class CacheEngine
     private static readonly TimeSpan LongestPoll = TimeSpan.FromMilliseconds(250);
 
     private readonly LeaseWaits _leaseWaits = new();
+    private readonly long[] _nextRejectLog = new long[Enum.GetValues<PayloadFault>().Length];
 
     /// <summary>
     /// A load with a second level: what memory holds, if it turns out still to be valid; what the second level holds; and
@@ -39,6 +40,8 @@ internal sealed partial class CacheEngine
             }
         }
 
+        // One call pays for one silence of the server, not for one per step.
+        var answers = !found.IsUnanswered && !_second!.IsOpen;
         if (!load.Policy.RunsFactory)
         {
             return default!;
@@ -46,7 +49,7 @@ internal sealed partial class CacheEngine
 
         // Everything that could change while the factory runs is noted before it starts.
         var generation = _groups.Counter;
-        var origin = await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+        var origin = answers ? await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false) : null;
         var stores = origin is not null && WritesShared(load.Policy);
         var lease = default(Lease);
         if (stores && _leases is not null)
@@ -78,8 +81,8 @@ internal sealed partial class CacheEngine
             if (lease.IsHeld && _leases!.Stop(lease))
             {
                 // Not given back by a store: the factory failed, or its result was not to be stored.
-                await _second!.ReleaseLeaseAsync(physicalKey, lease.Token).ConfigureAwait(false);
-                TellFilled(load.Flight.Key);
+                var released = await _second!.ReleaseLeaseAsync(physicalKey, lease.Token).ConfigureAwait(false);
+                TellAwaiting(load.Flight.Key, released.Succeeded ? released.Value : LeaseEnd.Lost);
             }
         }
     }
@@ -89,7 +92,7 @@ internal sealed partial class CacheEngine
     {
         if (_second!.IsOpen)
         {
-            return default;
+            return Found<T>.Unanswered;
         }
 
         // The stamps travel with the value, in one round trip, if this node does not know them.
@@ -98,7 +101,7 @@ internal sealed partial class CacheEngine
         _ = await scopeStamp.ConfigureAwait(false);
         if (!answer.Succeeded)
         {
-            return default;
+            return Found<T>.Unanswered;
         }
 
         using var stored = answer.Value;
@@ -317,11 +320,11 @@ internal sealed partial class CacheEngine
         if (lease.IsHeld)
         {
             var answer = await _second!.SetLeasedAsync(physicalKey, lease.Token, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
-            stored = answer is { Succeeded: true, Value: true };
+            stored = answer is { Succeeded: true, Value: not LeaseEnd.Lost };
             if (answer.Succeeded)
             {
                 _leases!.Stop(lease);
-                TellFilled(load.Flight.Key);
+                TellAwaiting(load.Flight.Key, answer.Value);
             }
         }
         else if (load.Flight.TryBeginWrite())
@@ -377,13 +380,20 @@ internal sealed partial class CacheEngine
 
     private void Reject(PayloadFault fault)
     {
-        _logger.PayloadRejected(fault.ToString());
+        // Whoever fills the store with rubbish does not get to fill the log too: once a minute for each fault.
+        var now = _clock.Now;
+        var next = Volatile.Read(ref _nextRejectLog[(int)fault]);
+        if (now >= next && Interlocked.CompareExchange(ref _nextRejectLog[(int)fault], now + 60_000, next) == next)
+        {
+            _logger.PayloadRejected(fault.ToString());
+        }
+
         _metrics.Rejected.Add(1, LarderMetrics.Tag("fault", fault.ToString()));
     }
 
-    private void TellFilled(MemoryKey key)
+    private void TellAwaiting(MemoryKey key, LeaseEnd end)
     {
-        if (_backplane is not null)
+        if (_backplane is not null && end == LeaseEnd.HeldAndAwaited)
         {
             // Only a hint to those who wait; they also poll.
             Observe(_backplane.PublishAsync(BackplaneMessage.KeyFilled(key.Scope.Id, key.Key)));
@@ -392,7 +402,7 @@ internal sealed partial class CacheEngine
 
     private static void Observe(Task task) => _ = task.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
 
-    /// <summary>A valid value, or the id of one that is not, or nothing.</summary>
+    /// <summary>A valid value, or the id of one that is not, or nothing, or no answer.</summary>
     private readonly struct Found<T>
     {
         public Found(T value)
@@ -406,6 +416,16 @@ internal sealed partial class CacheEngine
             Value = default!;
             ObsoleteId = obsoleteId;
         }
+
+        private Found(bool isUnanswered)
+        {
+            Value = default!;
+            IsUnanswered = isUnanswered;
+        }
+
+        public static Found<T> Unanswered => new(isUnanswered: true);
+
+        public bool IsUnanswered { get; }
 
         public bool IsValid { get; }
 

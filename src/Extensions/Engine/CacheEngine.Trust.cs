@@ -42,10 +42,12 @@ internal sealed partial class CacheEngine : IBackplaneListener
                     var key = new MemoryKey(changed, message.Name);
                     Forget(key);
                     _leaseWaits.Wake(key);
-                    if (!_keepsMemory)
-                    {
-                        _ = _second!.ForgetLocallyAsync(changed.PhysicalKey(key.Key));
-                    }
+                }
+
+                if (!_keepsMemory)
+                {
+                    // The wrapped cache keeps entries of scopes that nothing here refers to any more.
+                    _ = _second!.ForgetLocallyAsync($"{ApplicationPrefix}{message.Scope}:{Scopes.ScopedKey.Key(message.Name)}");
                 }
 
                 break;
@@ -260,7 +262,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
             {
                 if (!subscribed)
                 {
-                    await _backplane!.StartAsync(this, token).ConfigureAwait(false);
+                    await _backplane!.StartAsync(this, token).WaitAsync(TimeSpan.FromSeconds(5), _clock.Provider, token).ConfigureAwait(false);
                     subscribed = true;
                 }
 

@@ -39,12 +39,19 @@ internal sealed partial class CacheEngine
             var (entry, failure) = _second is null
                 ? (ToEntry(key, value, policy, generation, null, groups, null, 0), null)
                 : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names).ConfigureAwait(false);
-            _flights.Fence(key, write);
-            if (entry is null || !policy.WritesMemory || !_keepsMemory || !write.Store((_memory, entry), static state => state._memory.Set(state.entry)))
+            var keeps = entry is not null && policy.WritesMemory && _keepsMemory;
+            _flights.Fence(key, write, (Engine: this, Write: write, Key: key, Entry: keeps ? entry : null), static state =>
             {
-                _memory.Remove(scope, keyText, EntryDeparture.Replaced);
-            }
-
+                // On memory alone the last write simply wins.
+                if (state.Entry is not null && (state.Engine._second is null || !state.Write.IsFenced))
+                {
+                    state.Engine._memory.Set(state.Entry);
+                }
+                else
+                {
+                    state.Engine._memory.Remove(state.Key.Scope, state.Key.Key, EntryDeparture.Replaced);
+                }
+            });
             if (failure is not null)
             {
                 ThrowIfAsked(failure);

@@ -13,7 +13,7 @@ namespace Larder.Engine;
 /// <c>SecondLevel</c> (what the nodes share), <c>Write</c>, <c>Invalidate</c>, <c>Trust</c> (what other nodes say).
 /// See <c>README.md</c> in this folder.
 /// </summary>
-internal sealed partial class CacheEngine : IAsyncDisposable
+internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
 {
     private readonly LarderOptions _options;
     private readonly EngineClock _clock;
@@ -56,7 +56,10 @@ internal sealed partial class CacheEngine : IAsyncDisposable
             _stamps = new StampReader(_second, _clock, StampsReadAfter);
             if (second.HasLeases)
             {
-                _leases = new LeaseKeeper(_second, options.LeaseDuration, time);
+                using (ExecutionContext.SuppressFlow())
+                {
+                    _leases = new LeaseKeeper(_second, options.LeaseDuration, time);
+                }
             }
 
             if (backplane is not null)
@@ -66,7 +69,11 @@ internal sealed partial class CacheEngine : IAsyncDisposable
             }
         }
 
-        _background = Task.Run(RunBackgroundAsync);
+        // The engine is made by the first call that needs it; the scope and trace of that call must not go on in here.
+        using (ExecutionContext.SuppressFlow())
+        {
+            _background = Task.Run(RunBackgroundAsync);
+        }
     }
 
     /// <summary>What precedes all keys of the application at the second level.</summary>
@@ -81,6 +88,9 @@ internal sealed partial class CacheEngine : IAsyncDisposable
     public EngineClock Clock => _clock;
 
     public ScopeState Scope(CacheScope scope) => _groups.Scope(scope);
+
+    /// <summary>For containers that are disposed of synchronously.</summary>
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
     /// <summary>Ends background work. The connection belongs to whoever made it; calls under way finish.</summary>
     public async ValueTask DisposeAsync()

@@ -72,10 +72,11 @@ internal sealed class FlightTable
     }
 
     /// <summary>
-    /// Fences everything under way for the key except <paramref name="spared"/>. What is fenced stays in the table until it
-    /// ends, so that <see cref="WritesEnd"/> sees it.
+    /// Fences everything under way for the key except <paramref name="spared"/>, and runs <paramref name="change"/> before
+    /// anything new can begin: what begins later finds memory changed. What is fenced stays in the table until it ends, so
+    /// that <see cref="WritesEnd"/> sees it.
     /// </summary>
-    public void Fence(MemoryKey key, KeyActivity? spared = null)
+    public void Fence<TState>(MemoryKey key, KeyActivity? spared, TState state, Action<TState> change)
     {
         var stripe = Find(key);
         lock (stripe.Lock)
@@ -84,6 +85,8 @@ internal sealed class FlightTable
             {
                 FenceChain(first, spared);
             }
+
+            change(state);
         }
     }
 

@@ -28,10 +28,10 @@ internal sealed class GuardedSecondLevel
         _breaker = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
-                // Opens when half of at least eight calls within two seconds failed; lets one through after a second.
+                // Opens when half of at least four calls within five seconds failed; lets one through after a second.
                 FailureRatio = 0.5,
-                MinimumThroughput = 8,
-                SamplingDuration = TimeSpan.FromSeconds(2),
+                MinimumThroughput = 4,
+                SamplingDuration = TimeSpan.FromSeconds(5),
                 BreakDuration = TimeSpan.FromSeconds(1),
                 StateProvider = _state,
                 ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome.Exception is not null),
@@ -89,18 +89,14 @@ internal sealed class GuardedSecondLevel
     public ValueTask<Answer<LeaseAnswer>> TryLeaseAsync(string key, long leaseToken, LeaseDemand demand) =>
         RunAsync(static (level, s, token) => level.TryLeaseAsync(s.key, s.leaseToken, s.demand, token), (key, leaseToken, demand));
 
-    public ValueTask<Answer<bool>> SetLeasedAsync(string key, long leaseToken, ReadOnlyMemory<byte> payload, TimeSpan expiration) =>
+    public ValueTask<Answer<LeaseEnd>> SetLeasedAsync(string key, long leaseToken, ReadOnlyMemory<byte> payload, TimeSpan expiration) =>
         RunAsync(static (level, s, token) => level.SetLeasedAsync(s.key, s.leaseToken, s.payload, s.expiration, token), (key, leaseToken, payload, expiration));
 
     public ValueTask<Answer<bool>> RenewLeaseAsync(string key, long leaseToken) =>
         RunAsync(static (level, s, token) => level.RenewLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
-    public ValueTask<Answer<bool>> ReleaseLeaseAsync(string key, long leaseToken) =>
-        RunAsync(static async (level, s, token) =>
-        {
-            await level.ReleaseLeaseAsync(s.key, s.leaseToken, token).ConfigureAwait(false);
-            return true;
-        }, (key, leaseToken));
+    public ValueTask<Answer<LeaseEnd>> ReleaseLeaseAsync(string key, long leaseToken) =>
+        RunAsync(static (level, s, token) => level.ReleaseLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
     public ValueTask<Answer<bool>> ForgetLocallyAsync(string key) =>
         RunAsync(static async (level, s, token) =>

@@ -39,7 +39,7 @@ internal abstract class SecondLevel
         throw new NotSupportedException("This second level has no leases.");
 
     /// <summary>Stores a value and gives the lease back, if the key's lease still is <paramref name="token"/>.</summary>
-    public virtual Task<bool> SetLeasedAsync(string key, long token, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+    public virtual Task<LeaseEnd> SetLeasedAsync(string key, long token, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
         throw new NotSupportedException("This second level has no leases.");
 
     /// <summary>Prolongs the lease if the key's lease still is <paramref name="token"/>.</summary>
@@ -47,7 +47,8 @@ internal abstract class SecondLevel
         throw new NotSupportedException("This second level has no leases.");
 
     /// <summary>Gives the lease back if the key's lease still is <paramref name="token"/>.</summary>
-    public virtual Task ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) => Task.CompletedTask;
+    public virtual Task<LeaseEnd> ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level has no leases.");
 
     /// <summary>Another node changed the key: what this process keeps of it in memory of its own is obsolete.</summary>
     public virtual Task ForgetLocallyAsync(string key, CancellationToken cancellationToken) => Task.CompletedTask;
@@ -73,6 +74,19 @@ internal readonly struct StoredPayload(ReadOnlyMemory<byte> data, IDisposable? o
     public ReadOnlyMemory<byte> Data { get; } = data;
 
     public void Dispose() => owner?.Dispose();
+}
+
+/// <summary>How a lease ended that a load gave back.</summary>
+internal enum LeaseEnd
+{
+    /// <summary>It was no longer the load's: broken by a change of the key, run out, or taken by force.</summary>
+    Lost,
+
+    /// <summary>It held to the end, and nobody waits.</summary>
+    Held,
+
+    /// <summary>It held to the end, and loads on other nodes wait for it.</summary>
+    HeldAndAwaited,
 }
 
 /// <summary>When a lease may be given.</summary>

@@ -6,7 +6,7 @@ namespace Larder.Redis;
 /// The application's connection to its server: made in the background, so that a server that is away neither stops the
 /// application nor delays its start, and found again whenever it comes back.
 /// </summary>
-internal sealed class RedisConnection : IAsyncDisposable
+internal sealed class RedisConnection : IAsyncDisposable, IDisposable
 {
     private readonly Func<Task<IConnectionMultiplexer>> _connect;
     private readonly bool _owned;
@@ -28,7 +28,10 @@ internal sealed class RedisConnection : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_connecting is null || _connecting.IsFaulted || _connecting.IsCanceled)
             {
-                _connecting = Task.Run(_connect);
+                using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+                {
+                    _connecting = Task.Run(_connect);
+                }
             }
 
             return _connecting;
@@ -36,6 +39,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     }
 
     public async ValueTask<IDatabase> DatabaseAsync() => (await GetAsync().ConfigureAwait(false)).GetDatabase();
+
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
     public async ValueTask DisposeAsync()
     {

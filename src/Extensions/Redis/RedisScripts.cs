@@ -5,7 +5,8 @@ internal static class RedisScripts
 {
     /// <summary>
     /// KEYS value, lease · ARGV token, milliseconds, '1' to force, id of an entry that does not count (8 bytes, or empty).
-    /// Gives the value that stands against the lease, or 1 when the lease was taken, or 0 when someone else holds it.
+    /// Gives the value that stands against the lease, or 1 when the lease was taken, or 0 when someone else holds it; the holder's
+    /// token is then marked with a '+', so that it tells the others when it is done, and need not where nobody waits.
     /// The id stands at bytes 8 to 15 of a payload (see EntryPayload).
     /// </summary>
     public const string TryLease =
@@ -18,16 +19,20 @@ internal static class RedisScripts
           if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
             return 1
           end
+          if redis.call('STRLEN', KEYS[2]) == 16 then
+            redis.call('APPEND', KEYS[2], '+')
+          end
           return 0
         end
         redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
         return 1
         """;
 
-    /// <summary>KEYS value, lease · ARGV token, payload, milliseconds or '0' for ever. Gives 1 if the lease held and the value was stored.</summary>
+    /// <summary>KEYS value, lease · ARGV token, payload, milliseconds or '0' for ever. Gives 0 if the lease did not hold, otherwise stores the value, and gives 2 if someone waits, 1 if not.</summary>
     public const string SetLeased =
         """
-        if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+        local lease = redis.call('GET', KEYS[2])
+        if not lease or string.sub(lease, 1, 16) ~= ARGV[1] then
           return 0
         end
         if ARGV[3] == '0' then
@@ -36,7 +41,7 @@ internal static class RedisScripts
           redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
         end
         redis.call('DEL', KEYS[2])
-        return 1
+        return #lease > 16 and 2 or 1
         """;
 
     /// <summary>KEYS value, lease · ARGV payload, milliseconds or '0' for ever. Stores the value and breaks the lease.</summary>
@@ -54,19 +59,22 @@ internal static class RedisScripts
     /// <summary>KEYS lease · ARGV token, milliseconds. Gives 1 if the lease held and was prolonged.</summary>
     public const string RenewLease =
         """
-        if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+        local lease = redis.call('GET', KEYS[1])
+        if not lease or string.sub(lease, 1, 16) ~= ARGV[1] then
           return 0
         end
         return redis.call('PEXPIRE', KEYS[1], ARGV[2])
         """;
 
-    /// <summary>KEYS lease · ARGV token. Gives 1 if the lease held and was given back.</summary>
+    /// <summary>KEYS lease · ARGV token. Gives 0 if the lease did not hold, otherwise gives it back, and gives 2 if someone waits, 1 if not.</summary>
     public const string ReleaseLease =
         """
-        if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+        local lease = redis.call('GET', KEYS[1])
+        if not lease or string.sub(lease, 1, 16) ~= ARGV[1] then
           return 0
         end
-        return redis.call('DEL', KEYS[1])
+        redis.call('DEL', KEYS[1])
+        return #lease > 16 and 2 or 1
         """;
 
     /// <summary>

@@ -70,14 +70,14 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
             : new LeaseAnswer(false, new StoredPayload((byte[]?)result, null));
     }
 
-    public override async Task<bool> SetLeasedAsync(string key, long token, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
-        (long)await EvaluateAsync(RedisScripts.SetLeased, [key, LeaseKey(key)], [Text(token), payload, Milliseconds(expiration)]).ConfigureAwait(false) == 1;
+    public override async Task<LeaseEnd> SetLeasedAsync(string key, long token, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        (LeaseEnd)(long)await EvaluateAsync(RedisScripts.SetLeased, [key, LeaseKey(key)], [Text(token), payload, Milliseconds(expiration)]).ConfigureAwait(false);
 
     public override async Task<bool> RenewLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
         (long)await EvaluateAsync(RedisScripts.RenewLease, [LeaseKey(key)], [Text(token), Milliseconds(leaseDuration)]).ConfigureAwait(false) == 1;
 
-    public override Task ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
-        EvaluateAsync(RedisScripts.ReleaseLease, [LeaseKey(key)], [Text(token)]);
+    public override async Task<LeaseEnd> ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
+        (LeaseEnd)(long)await EvaluateAsync(RedisScripts.ReleaseLease, [LeaseKey(key)], [Text(token)]).ConfigureAwait(false);
 
     public override async Task<long> AdvanceAsync(CancellationToken cancellationToken)
     {
