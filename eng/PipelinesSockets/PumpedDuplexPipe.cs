@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace Pipelines.Sockets.Unofficial;
 
@@ -182,6 +183,7 @@ public abstract class PumpedDuplexPipe : IMeasuredDuplexPipe, IDisposable
         Leave();
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> SendNextAsync(PipeReader reader)
     {
         var read = await reader.ReadAsync().ConfigureAwait(false);

@@ -6,8 +6,8 @@ using Xunit.Abstractions;
 namespace Larder.PipelinesSockets.Tests.Binding;
 
 /// <summary>
-/// Compiles every method of StackExchange.Redis. A type that does not keep a promise which no reference spells out
-/// (an interface of a struct, say) shows only here, and otherwise in the middle of somebody's reconnect.
+/// Compiles every method of StackExchange.Redis: what a signature or a layout breaks shows here, and not in the middle of
+/// somebody's reconnect. Interfaces of structs are only missed when the call runs; <see cref="MemberReferenceTests"/> has those.
 /// </summary>
 public sealed class JitTests(ITestOutputHelper output)
 {

@@ -8,22 +8,27 @@ namespace Larder.PipelinesSockets.Tests.Units;
 /// <summary>How connections end: why, who is told, and when memory goes back.</summary>
 public sealed class SocketShutdownTests
 {
-    [Fact]
-    public async Task The_reason_is_known_before_the_reader_is_woken()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_reason_is_known_before_the_reader_is_woken(bool reset)
     {
-        for (var i = 0; i < 200; i++)
+        // Inline: the reader runs within the completion, and sees what was there before it.
+        var inline = new PipeOptions(readerScheduler: PipeScheduler.Inline, useSynchronizationContext: false);
+        using var pair = await SocketPair.ConnectAsync(receive: inline);
+        var seen = KindSeenByReaderAsync(pair.Connection);
+
+        if (reset)
         {
-            using var pair = await SocketPair.ConnectAsync();
-            var reading = Task.Run(async () =>
-            {
-                var read = await pair.Connection.Input.ReadAsync();
-                return (read.IsCompleted, pair.Connection.ShutdownKind, pair.Connection.LastReceived);
-            });
-
-            pair.Peer.Dispose();
-
-            Assert.Equal((true, PipeShutdownKind.ReadEndOfStream, 0), await reading.WaitAsync(Eventually.Patience));
+            pair.ResetByPeer();
         }
+        else
+        {
+            pair.Peer.Dispose();
+        }
+
+        Assert.Equal(reset ? PipeShutdownKind.ReadFailed : PipeShutdownKind.ReadEndOfStream, await seen.WaitAsync(Eventually.Patience));
+        Assert.Equal(!reset, pair.Connection.LastReceived == 0);
     }
 
     [Fact]
@@ -135,6 +140,15 @@ public sealed class SocketShutdownTests
 
         await Eventually.TrueAsync(() => pool.Rented == 0, "all memory came back");
         pool.AssertNothingWasWrittenAfterReturn();
+    }
+
+    private static Task<PipeShutdownKind> KindSeenByReaderAsync(SocketConnection connection)
+    {
+        var seen = new TaskCompletionSource<PipeShutdownKind>();
+        var read = connection.Input.ReadAsync().ConfigureAwait(false).GetAwaiter();
+        Assert.False(read.IsCompleted);
+        read.UnsafeOnCompleted(() => seen.SetResult(connection.ShutdownKind));
+        return seen.Task;
     }
 
     private static async Task FloodAsync(Socket peer)

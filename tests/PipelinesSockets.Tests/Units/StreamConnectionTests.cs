@@ -22,13 +22,56 @@ public sealed class StreamConnectionTests
         await pair.Connection.Output.WriteAsync(there.Buffer.ToArray());
         var back = await duplex.Input.ReadAtLeastAsync(200_000);
         Assert.Equal(200_000, back.Buffer.Length);
-        Assert.Equal(200_000, ((IMeasuredDuplexPipe)duplex).TotalBytesSent);
+        await Eventually.TrueAsync(() => ((IMeasuredDuplexPipe)duplex).TotalBytesSent == 200_000, "the write is counted");
         duplex.Input.AdvanceTo(back.Buffer.End);
 
         duplex.Input.Complete();
         duplex.Output.Complete();
         ((IDisposable)duplex).Dispose();
         await Eventually.TrueAsync(() => pool.Rented == 0, "all memory came back");
+    }
+
+    [Fact]
+    public async Task The_thresholds_of_the_caller_hold_back_both_directions()
+    {
+        const int Threshold = 64 * 1024;
+        var options = new PipeOptions(pauseWriterThreshold: Threshold, resumeWriterThreshold: Threshold / 2, useSynchronizationContext: false);
+        await using var stream = new GatedStream();
+        var duplex = StreamConnection.GetDuplex(stream, options, options);
+
+        Assert.False((await duplex.Output.WriteAsync(new byte[Threshold - 1])).IsCompleted);
+        var held = duplex.Output.WriteAsync(new byte[1]).AsTask();
+        Assert.False(held.IsCompleted);
+        stream.OpenWrites();
+        Assert.False((await held.WaitAsync(Eventually.Patience)).IsCompleted);
+
+        // Endless data, and nobody reads: no more than the threshold and the receive that crosses it.
+        stream.OpenReads();
+        var measured = (IMeasuredDuplexPipe)duplex;
+        await Eventually.TrueAsync(() => measured.TotalBytesReceived >= Threshold, "the pipe fills up");
+        Assert.InRange(measured.TotalBytesReceived, Threshold, 3 * Threshold);
+        ((IDisposable)duplex).Dispose();
+    }
+
+    [Fact]
+    public async Task Memory_of_operations_in_flight_outlives_the_disposal()
+    {
+        var pool = new TrackingPool();
+        var options = new PipeOptions(pool, useSynchronizationContext: false);
+        var stream = new GatedStream();
+        var duplex = StreamConnection.GetDuplex(stream, options, options);
+        await duplex.Output.WriteAsync(new byte[100]);
+        await Eventually.TrueAsync(() => pool.Rented == 2, "a read and a write are in flight");
+
+        ((IDisposable)duplex).Dispose();
+        duplex.Input.Complete();
+        duplex.Output.Complete();
+        Assert.Equal(2, pool.Rented);
+
+        stream.OpenReads();
+        stream.OpenWrites();
+        await Eventually.TrueAsync(() => pool.Rented == 0, "both operations ended");
+        pool.AssertNothingWasWrittenAfterReturn();
     }
 
     [Fact]
