@@ -23,7 +23,7 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
     private const int MaximumBatch = 1_000;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<long, long> _heard = [];
+    private readonly Dictionary<long, (long Sequence, long At)> _heard = [];
     private List<BackplaneMessage> _collecting = [];
     private TaskCompletionSource _collectingSent = NewCompletion();
     private bool _sending;
@@ -91,15 +91,40 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         await published.ConfigureAwait(false);
     }
 
-    public ValueTask DisposeAsync()
+    /// <summary>
+    /// Whether a node that was heard before has not been for <paramref name="silence"/> milliseconds. It may have died between
+    /// changing something and telling so. Each silence is reported once.
+    /// </summary>
+    public bool TakeSilentNodes(long silence)
     {
+        lock (_lock)
+        {
+            var before = clock.Now - silence;
+            var silent = _heard.Where(node => node.Value.At < before).Select(node => node.Key).ToArray();
+            foreach (var node in silent)
+            {
+                _heard.Remove(node);
+            }
+
+            return silent.Length != 0;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_listener is not null)
+        {
+            await PublishAsync(new BackplaneMessage(MessageKind.Leaving, "", ""))
+                .WaitAsync(TimeSpan.FromMilliseconds(250), clock.Provider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         transport.Interrupted -= OnInterrupted;
         if (_listener is not null)
         {
             transport.Restored -= _listener.OnServerRestored;
         }
 
-        return transport.DisposeAsync();
+        await transport.DisposeAsync().ConfigureAwait(false);
     }
 
     private static TaskCompletionSource NewCompletion() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -221,11 +246,9 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         bool gap;
         lock (_lock)
         {
-            gap = _heard.TryGetValue(batch.Node, out var last) && batch.Sequence != last + 1;
-            if (!gap || batch.Sequence > last)
-            {
-                _heard[batch.Node] = batch.Sequence;
-            }
+            var known = _heard.TryGetValue(batch.Node, out var last);
+            gap = known && batch.Sequence != last.Sequence + 1;
+            _heard[batch.Node] = (known ? Math.Max(last.Sequence, batch.Sequence) : batch.Sequence, clock.Now);
 
             // Nodes come and go. Forgetting one costs nothing but that its next batch cannot show a gap.
             if (_heard.Count > 10_000)
@@ -236,7 +259,17 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
 
         foreach (var message in batch.Messages)
         {
-            _listener!.OnMessage(message);
+            if (message.Kind == MessageKind.Leaving)
+            {
+                lock (_lock)
+                {
+                    _heard.Remove(batch.Node);
+                }
+            }
+            else
+            {
+                _listener!.OnMessage(message);
+            }
         }
 
         if (gap)

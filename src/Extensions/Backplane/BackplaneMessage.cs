@@ -28,6 +28,9 @@ internal enum MessageKind : byte
 
     /// <summary>A namespace, project, tenant or everything was invalidated.</summary>
     LevelInvalidated = 4,
+
+    /// <summary>The node ends in good order: its silence from now on means nothing.</summary>
+    Leaving = 5,
 }
 
 /// <summary>Some messages of one node, sent as one. A batch without messages is a heartbeat.</summary>

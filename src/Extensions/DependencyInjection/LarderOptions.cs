@@ -35,7 +35,7 @@ public sealed class LarderOptions
 
     /// <summary>
     /// The longest key that is cached, in characters. A longer key is not an error: its factory runs on every call.
-    /// Default 1024. At least 1.
+    /// Default 1024. From 1 to 32,768.
     /// </summary>
     public int MaximumKeyLength { get; set; } = 1024;
 

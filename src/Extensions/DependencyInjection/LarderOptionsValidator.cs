@@ -12,7 +12,7 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Text(faults, nameof(options.Version), options.Version);
         Check(faults, options.DefaultExpiration >= TimeSpan.Zero, nameof(options.DefaultExpiration), options.DefaultExpiration, "zero (caching off) or longer");
         Positive(faults, nameof(options.DefaultLocalCacheExpiration), options.DefaultLocalCacheExpiration);
-        Check(faults, options.MaximumKeyLength >= 1, nameof(options.MaximumKeyLength), options.MaximumKeyLength, "at least 1");
+        Check(faults, options.MaximumKeyLength is >= 1 and <= 32_768, nameof(options.MaximumKeyLength), options.MaximumKeyLength, "from 1 to 32768");
         Check(faults, options.MaximumPayloadBytes is >= 1 and <= 512L * 1024 * 1024, nameof(options.MaximumPayloadBytes), options.MaximumPayloadBytes, "from 1 to 536870912 (512 MiB)");
         Check(faults, options.MaximumMemoryEntries >= 16, nameof(options.MaximumMemoryEntries), options.MaximumMemoryEntries, "at least 16");
         Check(faults, options.MaximumMemoryBytes >= 64 * 1024, nameof(options.MaximumMemoryBytes), options.MaximumMemoryBytes, "at least 65536 (64 KiB)");

@@ -21,7 +21,11 @@ internal sealed partial class CacheEngine
         }
 
         var physicalKey = scope.PhysicalKey(keyText);
-        await RemoveFromSecondLevelAsync(null, key, physicalKey).ConfigureAwait(false);
+        if (!await RemoveFromSecondLevelAsync(null, key, physicalKey).ConfigureAwait(false))
+        {
+            return;
+        }
+
         Forget(key);
         await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), physicalKey).ConfigureAwait(false);
     }
@@ -77,7 +81,8 @@ internal sealed partial class CacheEngine
         await TellAsync(message, invalidation).ConfigureAwait(false);
     }
 
-    private async ValueTask RemoveFromSecondLevelAsync(KeyWrite? write, MemoryKey key, string physicalKey)
+    /// <summary>Removes a key from the second level, or keeps that for later; says which.</summary>
+    private async ValueTask<bool> RemoveFromSecondLevelAsync(KeyWrite? write, MemoryKey key, string physicalKey)
     {
         await _flights.WritesEnd(key, write).ConfigureAwait(false);
         var invalidation = PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key);
@@ -85,12 +90,13 @@ internal sealed partial class CacheEngine
         if (answer.Succeeded)
         {
             Remember(invalidation);
-            return;
+            return true;
         }
 
         Postpone(invalidation, answer.Failure);
         Forget(key);
         ThrowIfAsked(answer.Failure);
+        return false;
     }
 
     /// <summary>Forgets a key on this node, and fences what is under way for it.</summary>
@@ -105,12 +111,6 @@ internal sealed partial class CacheEngine
     {
         if (_backplane is null)
         {
-            return;
-        }
-
-        if (_pending.Has(invalidation))
-        {
-            // The second level could not be told; the other nodes will be when it has been.
             return;
         }
 

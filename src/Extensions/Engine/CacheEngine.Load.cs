@@ -26,7 +26,7 @@ internal sealed partial class CacheEngine
         var key = new MemoryKey(scope, keyText);
         if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, out var flight))
         {
-            return JoinAsync(flight, policy, state, factory, cancellationToken);
+            return JoinAsync(flight, state, factory, options, names, cancellationToken);
         }
 
         var load = new Load<T>(flight, policy, names, groups);
@@ -39,20 +39,27 @@ internal sealed partial class CacheEngine
         return AwaitOwnLoadAsync(led.AsTask(), flight, cancellationToken);
     }
 
-    private static async ValueTask<T> JoinAsync<TState, T>(
+    private async ValueTask<T> JoinAsync<TState, T>(
         Flight<T> flight,
-        EntryPolicy policy,
         TState state,
         Func<TState, CancellationToken, ValueTask<T>> factory,
+        HybridCacheEntryOptions? options,
+        IEnumerable<string>? tags,
         CancellationToken cancellationToken)
     {
         var result = await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (flight.IsOvertaken)
+        {
+            // The flight cannot be joined any more, so this leads another or joins one that began later.
+            return await LoadAsync(flight.Key.Scope, flight.Key.Key, state, factory, options, tags, cancellationToken).ConfigureAwait(false);
+        }
+
         if (result.IsShareable)
         {
             return result.Read();
         }
 
-        return policy.RunsFactory ? await factory(state, cancellationToken).ConfigureAwait(false) : default!;
+        return new EntryPolicy(flight.Key.Scope.Defaults, options).RunsFactory ? await factory(state, cancellationToken).ConfigureAwait(false) : default!;
     }
 
     // The caller may leave while the load goes on for those who joined it.
@@ -76,10 +83,18 @@ internal sealed partial class CacheEngine
         try
         {
             // A load may have ended between the look into memory and the entry in the table.
-            if (load.Policy.ReadsMemory && TryHit<T>(flight.Key.Scope, flight.Key.Key, out var value))
+            T value;
+            if (load.Policy.ReadsMemory && _memory.TryGet(flight.Key.Scope, flight.Key.Key, out var entry))
             {
-                flight.Succeed(Shareable(load, value));
-                return value;
+                // Noted before the look that decides: who joins after a tag of the entry was invalidated must find that out.
+                flight.FoundTags = entry.Tags;
+                if (TryHit(flight.Key.Scope, flight.Key.Key, out value!))
+                {
+                    flight.Succeed(Shareable(load, value));
+                    return value;
+                }
+
+                flight.FoundTags = null;
             }
 
             if (_second is not null)

@@ -24,6 +24,7 @@ internal sealed partial class CacheEngine
         {
             if (_clock.Now < entry.ExpiresAt && await VerifyAsync(entry, physicalKey).ConfigureAwait(false) && TryReadEntry<T>(entry, out var verified))
             {
+                load.Flight.FoundTags = entry.Tags;
                 return verified;
             }
 
@@ -172,6 +173,7 @@ internal sealed partial class CacheEngine
         }
 
         // Fenced means that the key was changed after this read began: good enough for callers who came before, but not to keep.
+        load.Flight.FoundTags = groups;
         StoreInMemory(load, entry);
         CountHit("second");
         return new Found<T>(value);
@@ -256,7 +258,9 @@ internal sealed partial class CacheEngine
 
             // Registered before asking, so that an answer "someone holds it" cannot be followed by a message we miss.
             using var wait = _leaseWaits.Register(load.Flight.Key);
-            var answer = await _second!.TryLeaseAsync(physicalKey, token, new LeaseDemand(!load.Policy.ReadsSecondLevel, obsoleteId)).ConfigureAwait(false);
+            // While a removal of the key waits to be told there, what the second level holds is obsolete and may be replaced.
+            var force = !load.Policy.ReadsSecondLevel || _pending.HasKey(physicalKey);
+            var answer = await _second!.TryLeaseAsync(physicalKey, token, new LeaseDemand(force, obsoleteId)).ConfigureAwait(false);
             if (!answer.Succeeded)
             {
                 return default;
@@ -271,6 +275,11 @@ internal sealed partial class CacheEngine
             {
                 if (stored.Exists)
                 {
+                    if (_pending.HasKey(physicalKey))
+                    {
+                        continue;
+                    }
+
                     var found = await UseStoredAsync(load, physicalKey, stored.Data).ConfigureAwait(false);
                     if (found.IsValid)
                     {
@@ -393,7 +402,14 @@ internal sealed partial class CacheEngine
 
     private void TellAwaiting(MemoryKey key, LeaseEnd end)
     {
-        if (_backplane is not null && end == LeaseEnd.HeldAndAwaited)
+        if (end != LeaseEnd.HeldAndAwaited)
+        {
+            return;
+        }
+
+        // Another load on this very node may wait too, if something was invalidated in between.
+        _leaseWaits.Wake(key);
+        if (_backplane is not null)
         {
             // Only a hint to those who wait; they also poll.
             Observe(_backplane.PublishAsync(BackplaneMessage.KeyFilled(key.Scope.Id, key.Key)));

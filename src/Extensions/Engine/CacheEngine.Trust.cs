@@ -21,7 +21,8 @@ internal sealed partial class CacheEngine : IBackplaneListener
     private long _trustedUntil = long.MaxValue;
     private long _doubtGeneration;
     private bool _interrupted;
-    private bool _mustReapply;
+    private int _restored;
+    private int _reapplied;
     private readonly Queue<(long At, long Count)> _counts = new();
     private int _uncacheableLogged;
     private int _disposed;
@@ -85,14 +86,14 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         lock (_trust)
         {
-            if (_mustReapply)
+            if (_restored != _reapplied)
             {
                 return;
             }
 
             if (_interrupted || _clock.Now >= _trustedUntil)
             {
-                _doubtGeneration = _groups.DoubtEverything();
+                DoubtEverything();
                 _interrupted = false;
             }
 
@@ -122,7 +123,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         lock (_trust)
         {
-            _mustReapply = true;
+            _restored++;
             _interrupted = true;
             Volatile.Write(ref _trustedUntil, 0);
         }
@@ -134,10 +135,17 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         lock (_trust)
         {
-            _doubtGeneration = _groups.DoubtEverything();
+            DoubtEverything();
         }
 
         _logger.BackplaneDoubt(cause);
+    }
+
+    // Under the lock. Whoever sees the raised counter must see that keys are in doubt too, so that is said first.
+    private void DoubtEverything()
+    {
+        Volatile.Write(ref _doubtGeneration, long.MaxValue);
+        Volatile.Write(ref _doubtGeneration, _groups.DoubtEverything());
     }
 
     // Stamps read before this moment are not used.
@@ -271,6 +279,11 @@ internal sealed partial class CacheEngine : IBackplaneListener
                     await _backplane.SendHeartbeatAsync(token).WaitAsync(_options.SecondLevelTimeout, _clock.Provider, token).ConfigureAwait(false);
                 }
 
+                if (_backplane is not null && _backplane.TakeSilentNodes((long)_options.BackplaneTimeout.TotalMilliseconds))
+                {
+                    Doubt("another node fell silent");
+                }
+
                 if (_clock.Now >= nextSweep)
                 {
                     nextSweep = EngineClock.AddSaturating(_clock.Now, SweepInterval);
@@ -294,10 +307,12 @@ internal sealed partial class CacheEngine : IBackplaneListener
     /// <summary>Brings the second level up to date with what it missed. False while it does not answer.</summary>
     private async Task<bool> RecoverAsync()
     {
+        int restored;
         bool reapply;
         lock (_trust)
         {
-            reapply = _mustReapply;
+            restored = _restored;
+            reapply = restored != _reapplied;
         }
 
         if (_backplane is not null && !await CheckForRollbackAsync().ConfigureAwait(false))
@@ -316,7 +331,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
 
             lock (_trust)
             {
-                _mustReapply = false;
+                _reapplied = restored;
             }
         }
 
@@ -350,8 +365,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
             _counts.Dequeue();
         }
 
-        // An empty server has lost the stamps with everything else, so nothing old can be served from it.
-        if (answer.Value > 1 && _counts.TryPeek(out var oldest) && answer.Value <= oldest.Count)
+        if (answer.Value != 0 && _counts.TryPeek(out var oldest) && answer.Value <= oldest.Count)
         {
             _logger.ServerRolledBack(answer.Value, oldest.Count);
             _counts.Clear();
@@ -393,9 +407,17 @@ internal sealed partial class CacheEngine : IBackplaneListener
 
             _groups.Invalidate(group);
         }
-        else if (!(await _second!.RemoveAsync(invalidation.Id).ConfigureAwait(false)).Succeeded)
+        else
         {
-            return false;
+            if (!(await _second!.RemoveAsync(invalidation.Id).ConfigureAwait(false)).Succeeded)
+            {
+                return false;
+            }
+
+            if (_groups.FindScope(invalidation.Message.Scope) is { } scope)
+            {
+                Forget(new MemoryKey(scope, invalidation.Message.Name));
+            }
         }
 
         if (_backplane is not null)

@@ -32,6 +32,7 @@ internal sealed partial class CacheEngine
         }
 
         var key = new MemoryKey(scope, keyText);
+        var postponed = false;
         var write = _flights.BeginWrite(key);
         try
         {
@@ -54,12 +55,19 @@ internal sealed partial class CacheEngine
             });
             if (failure is not null)
             {
+                postponed = true;
                 ThrowIfAsked(failure);
             }
         }
         finally
         {
             _flights.Remove(write);
+        }
+
+        if (postponed)
+        {
+            // The other nodes are told when the second level has been.
+            return;
         }
 
         await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), scope.PhysicalKey(keyText)).ConfigureAwait(false);
@@ -81,8 +89,13 @@ internal sealed partial class CacheEngine
         if (writer is null || origin is null)
         {
             // The new value cannot be there, so at least the old one must not.
-            await RemoveFromSecondLevelAsync(write, key, physicalKey).ConfigureAwait(false);
-            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, HeaderLength(names)), null);
+            var removed = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
+            if (!removed.Succeeded)
+            {
+                Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), removed.Failure);
+            }
+
+            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, HeaderLength(names)), removed.Failure);
         }
 
         // Without leases a write of this process that is already on its way could land after this one.

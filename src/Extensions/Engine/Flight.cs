@@ -15,6 +15,15 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
 
     public Group[]? Tags { get; } = tags;
 
+    /// <summary>Tags that only the value found told of; set before the flight ends.</summary>
+    public Group[]? FoundTags { get; set; }
+
+    /// <summary>
+    /// Whether a tag that the flight learned of on its way was invalidated after it began. Who joined cannot have known
+    /// the tag then, and may have come after the invalidation.
+    /// </summary>
+    public bool IsOvertaken => AnyLater(FoundTags);
+
     /// <summary>The counter of invalidations when the load began.</summary>
     public long Generation { get; } = generation;
 
@@ -39,7 +48,7 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     /// </summary>
     public bool TryJoin(HybridCacheEntryFlags joinerFlags, Group[]? joinerTags)
     {
-        if (joinerFlags != flags || Key.Scope.Generation > Generation || AnyLater(Tags) || AnyLater(joinerTags))
+        if (joinerFlags != flags || Key.Scope.Generation > Generation || AnyLater(Tags) || AnyLater(FoundTags) || AnyLater(joinerTags))
         {
             return false;
         }

@@ -25,8 +25,6 @@ internal sealed class PendingInvalidations(int maximum, EngineClock clock)
     /// <summary>Whether what the second level holds for the key is known to be obsolete.</summary>
     public bool HasKey(string physicalKey) => !_pending.IsEmpty && _pending.ContainsKey(physicalKey);
 
-    public bool Has(PendingInvalidation invalidation) => !_pending.IsEmpty && _pending.ContainsKey(invalidation.Id);
-
     /// <summary>Keeps an invalidation for later; false when there is no room.</summary>
     public bool Add(PendingInvalidation invalidation)
     {
@@ -64,12 +62,15 @@ internal sealed class PendingInvalidations(int maximum, EngineClock clock)
     public void ReplaceAllByOne(PendingInvalidation everything)
     {
         var others = _pending.ToArray();
-        if (!_pending.ContainsKey(everything.Id))
+
+        // Also over one that is there already: its replay may have begun before what is to be covered now.
+        everything.Group?.BeginPending();
+        while (!_pending.TryAdd(everything.Id, everything))
         {
-            everything.Group?.BeginPending();
-            if (!_pending.TryAdd(everything.Id, everything))
+            if (_pending.TryGetValue(everything.Id, out var known) && _pending.TryUpdate(everything.Id, everything, known))
             {
-                everything.Group?.EndPending();
+                known.Group?.EndPending();
+                break;
             }
         }
 
@@ -152,7 +153,7 @@ internal sealed class PendingInvalidation
         Message = message;
     }
 
-    /// <summary>The physical key, or the group's id. A group's id does not begin with the application's prefix, so the two do not meet.</summary>
+    /// <summary>The physical key, or the group's id. The two do not meet: where a group's id has its project, a key has its tenant.</summary>
     public string Id { get; }
 
     /// <summary>The group, or null for a key.</summary>

@@ -56,6 +56,18 @@ internal static class RedisScripts
         return 1
         """;
 
+    /// <summary>
+    /// KEYS count. Counts up, from the server's clock where there is no count: a server that was emptied goes on above where it
+    /// was, and only one that has gone back to an older state stands below.
+    /// </summary>
+    public const string Advance =
+        """
+        if redis.call('EXISTS', KEYS[1]) == 0 then
+          redis.call('SET', KEYS[1], redis.call('TIME')[1] .. '000')
+        end
+        return redis.call('INCR', KEYS[1])
+        """;
+
     /// <summary>KEYS lease · ARGV token, milliseconds. Gives 1 if the lease held and was prolonged.</summary>
     public const string RenewLease =
         """

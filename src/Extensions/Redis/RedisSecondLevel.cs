@@ -46,14 +46,14 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override async Task<long> GetStampAsync(string group, TimeSpan life, CancellationToken cancellationToken)
     {
-        var stamp = (string?)await EvaluateAsync(RedisScripts.GetStamp, [applicationPrefix + group], [Text(RandomId.Next()), Milliseconds(life)]).ConfigureAwait(false);
+        var stamp = (string?)await EvaluateAsync(RedisScripts.GetStamp, [applicationPrefix + group], [Text(RandomId.Next()), StampMilliseconds(life)]).ConfigureAwait(false);
 
         // What is no stamp of ours counts as one all the same: entries that carry another are invalid, and it is never zero.
         return long.TryParse(stamp, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) && value != 0 ? value : 1;
     }
 
     public override Task SetStampAsync(string group, long stamp, TimeSpan life, CancellationToken cancellationToken) =>
-        EvaluateAsync(RedisScripts.SetStamp, [applicationPrefix + group], [Text(stamp), Milliseconds(life)]);
+        EvaluateAsync(RedisScripts.SetStamp, [applicationPrefix + group], [Text(stamp), StampMilliseconds(life)]);
 
     public override async Task<LeaseAnswer> TryLeaseAsync(string key, long token, LeaseDemand demand, CancellationToken cancellationToken)
     {
@@ -79,11 +79,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     public override async Task<LeaseEnd> ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
         (LeaseEnd)(long)await EvaluateAsync(RedisScripts.ReleaseLease, [LeaseKey(key)], [Text(token)]).ConfigureAwait(false);
 
-    public override async Task<long> AdvanceAsync(CancellationToken cancellationToken)
-    {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return await database.StringIncrementAsync(_count).ConfigureAwait(false);
-    }
+    public override async Task<long> AdvanceAsync(CancellationToken cancellationToken) =>
+        (long)await EvaluateAsync(RedisScripts.Advance, [_count], []).ConfigureAwait(false);
 
     public override IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) =>
         new RedisPurge(connection, applicationPrefix).RunAsync(cancellationToken);
@@ -94,6 +91,9 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     private static RedisValue Milliseconds(TimeSpan span) =>
         span >= LongestExpiration ? 0 : Math.Max(1, (long)Math.Ceiling(span.TotalMilliseconds));
+
+    // A stamp always ends some day; one that stood for ever could never be given back.
+    private static RedisValue StampMilliseconds(TimeSpan span) => (long)Math.Min(span.TotalMilliseconds, LongestExpiration.TotalMilliseconds);
 
     private async Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values)
     {
