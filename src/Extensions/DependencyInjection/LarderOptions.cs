@@ -84,6 +84,13 @@ public sealed class LarderOptions
     /// </summary>
     public int MaximumPendingInvalidations { get; set; } = 10_000;
 
+    /// <summary>
+    /// How often one of the nodes gives back what invalidated entries still take at a Redis or Valkey server (see
+    /// <see cref="ICacheAdmin.PurgeAsync"/>). Default 1 hour; <see cref="TimeSpan.Zero"/> for never. Not negative. Other
+    /// second levels cannot be scanned; their entries go when they expire.
+    /// </summary>
+    public TimeSpan PurgeInterval { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>Defaults per namespace, by name (ordinal). Environment, in seconds: <c>{NAMESPACE}_CACHE_TTL_SECONDS</c>.</summary>
     public IDictionary<string, NamespaceOptions> Namespaces { get; } = new Dictionary<string, NamespaceOptions>(StringComparer.Ordinal);
 }

@@ -22,6 +22,7 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Positive(faults, nameof(options.StampAge), options.StampAge);
         Check(faults, Enum.IsDefined(options.OnInvalidationFailure), nameof(options.OnInvalidationFailure), options.OnInvalidationFailure, "CompleteAndRecover or Throw");
         Check(faults, options.MaximumPendingInvalidations >= 1, nameof(options.MaximumPendingInvalidations), options.MaximumPendingInvalidations, "at least 1");
+        Check(faults, options.PurgeInterval >= TimeSpan.Zero, nameof(options.PurgeInterval), options.PurgeInterval, "zero (never) or longer");
         foreach (var (key, value) in options.Namespaces)
         {
             Check(faults, value.DefaultExpiration is null || value.DefaultExpiration >= TimeSpan.Zero, $"Namespaces[{key}].DefaultExpiration", value.DefaultExpiration, "zero (caching off) or longer");

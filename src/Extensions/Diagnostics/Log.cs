@@ -44,6 +44,9 @@ internal static partial class Log
     [LoggerMessage(13, LogLevel.Debug, "An invalidation could not be told to the second level and is kept for later: {Cause}")]
     public static partial void InvalidationPostponed(this ILogger logger, string? cause);
 
+    [LoggerMessage(15, LogLevel.Information, "{Removed} of {Scanned} entries were removed because they had been invalidated.")]
+    public static partial void Purged(this ILogger logger, long removed, long scanned);
+
     [LoggerMessage(14, LogLevel.Debug, "Background work of the cache did not succeed and will be tried again.")]
     public static partial void BackgroundAttemptFailed(this ILogger logger, Exception exception);
 }

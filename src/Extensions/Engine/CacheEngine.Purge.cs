@@ -1,3 +1,5 @@
+using Larder.Diagnostics;
+
 namespace Larder.Engine;
 
 internal sealed partial class CacheEngine
@@ -21,6 +23,32 @@ internal sealed partial class CacheEngine
         }
 
         return done;
+    }
+
+    /// <summary>Purges once per interval, on whichever node asks first, until the engine is disposed of.</summary>
+    private async Task RunPurgeAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            await Task.Delay(_options.PurgeInterval, _clock.Provider, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                if (!stopping.IsCancellationRequested
+                    && await _second!.TryClaimPurgeAsync(_options.PurgeInterval * 0.9).ConfigureAwait(false) is { Succeeded: true, Value: true })
+                {
+                    var done = await PurgeAsync(null, stopping).ConfigureAwait(false);
+                    _logger.Purged(done.Removed, done.Scanned);
+                }
+            }
+            catch (Exception exception) when (!stopping.IsCancellationRequested)
+            {
+                _logger.BackgroundFailed(exception);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
     }
 
     private bool IsKnownInvalid(MemoryEntry entry)

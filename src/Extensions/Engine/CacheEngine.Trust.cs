@@ -17,6 +17,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
     private readonly Lock _trust = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _background;
+    private readonly Task _purging;
     private TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _trustedUntil = long.MaxValue;
     private long _doubtGeneration;

@@ -73,6 +73,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         using (ExecutionContext.SuppressFlow())
         {
             _background = Task.Run(RunBackgroundAsync);
+            _purging = second is { HasLeases: true } && options.PurgeInterval > TimeSpan.Zero ? RunPurgeAsync(_stopping.Token) : Task.CompletedTask;
         }
     }
 
@@ -102,6 +103,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
 
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _background.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _purging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_leases is not null)
         {
             await _leases.DisposeAsync().ConfigureAwait(false);

@@ -108,6 +108,9 @@ internal sealed class GuardedSecondLevel
     /// <summary>Not guarded: an operator asked for it and is told if it fails.</summary>
     public IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) => _inner.PurgeAsync(cancellationToken);
 
+    public ValueTask<Answer<bool>> TryClaimPurgeAsync(TimeSpan interval) =>
+        RunAsync(static (level, s, token) => level.TryClaimPurgeAsync(s, token), interval);
+
     public ValueTask<Answer<long>> AdvanceAsync() => RunAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
 
     private async ValueTask<Answer<T>> RunAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state)

@@ -56,6 +56,9 @@ internal abstract class SecondLevel
     /// <summary>Removes entries whose stamps are obsolete, step by step. Nothing where entries cannot be listed.</summary>
     public virtual IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) => AsyncEnumerable.Empty<PurgeProgress>();
 
+    /// <summary>Whether this node is the one to purge during the interval that begins now. False where nothing can be purged.</summary>
+    public virtual Task<bool> TryClaimPurgeAsync(TimeSpan interval, CancellationToken cancellationToken) => Task.FromResult(false);
+
     /// <summary>
     /// Counts up a number that all nodes share. A count that is not higher than one seen before shows that the server has
     /// lost writes. Zero where that cannot be told.

@@ -82,6 +82,12 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     public override async Task<long> AdvanceAsync(CancellationToken cancellationToken) =>
         (long)await EvaluateAsync(RedisScripts.Advance, [_count], []).ConfigureAwait(false);
 
+    public override async Task<bool> TryClaimPurgeAsync(TimeSpan interval, CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        return await database.StringSetAsync(applicationPrefix + "c:purge", "1", interval, When.NotExists).ConfigureAwait(false);
+    }
+
     public override IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) =>
         new RedisPurge(connection, applicationPrefix).RunAsync(cancellationToken);
 
