@@ -33,6 +33,18 @@ public sealed class LarderOptions
     /// <summary>Flags for every call that gives none of its own. Default none.</summary>
     public HybridCacheEntryFlags DefaultFlags { get; set; }
 
+    /// <summary>How long "not found" is remembered, at most as long as a value would be. Default 30 seconds. Positive.</summary>
+    public TimeSpan NotFoundExpiration { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether a factory that returns null says "not found" (default), or null is stored as a value.</summary>
+    public bool NullIsNotFound { get; set; } = true;
+
+    /// <summary>
+    /// By which share, at random, entries live longer or shorter than they were given, so that what was loaded together does not
+    /// expire together. Default 0, for not at all; 0.1 is a good choice. From 0 to 0.5.
+    /// </summary>
+    public double Jitter { get; set; }
+
     /// <summary>
     /// The longest key that is cached, in characters. A longer key is not an error: its factory runs on every call.
     /// Default 1024. From 1 to 32,768.

@@ -23,8 +23,12 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Check(faults, Enum.IsDefined(options.OnInvalidationFailure), nameof(options.OnInvalidationFailure), options.OnInvalidationFailure, "CompleteAndRecover or Throw");
         Check(faults, options.MaximumPendingInvalidations >= 1, nameof(options.MaximumPendingInvalidations), options.MaximumPendingInvalidations, "at least 1");
         Check(faults, options.PurgeInterval >= TimeSpan.Zero, nameof(options.PurgeInterval), options.PurgeInterval, "zero (never) or longer");
+        Positive(faults, nameof(options.NotFoundExpiration), options.NotFoundExpiration);
+        Check(faults, options.Jitter is >= 0 and <= 0.5, nameof(options.Jitter), options.Jitter, "from 0 to 0.5");
         foreach (var (key, value) in options.Namespaces)
         {
+            Positive(faults, $"Namespaces[{key}].NotFoundExpiration", value.NotFoundExpiration);
+            Check(faults, value.Jitter is null or (>= 0 and <= 0.5), $"Namespaces[{key}].Jitter", value.Jitter, "from 0 to 0.5");
             Check(faults, value.DefaultExpiration is null || value.DefaultExpiration >= TimeSpan.Zero, $"Namespaces[{key}].DefaultExpiration", value.DefaultExpiration, "zero (caching off) or longer");
             Positive(faults, $"Namespaces[{key}].DefaultLocalCacheExpiration", value.DefaultLocalCacheExpiration);
         }

@@ -13,4 +13,19 @@ public sealed class NamespaceOptions
 
     /// <summary>Flags for every call that gives none of its own.</summary>
     public HybridCacheEntryFlags? Flags { get; set; }
+
+    /// <summary>How long "not found" is remembered. Default: <see cref="LarderOptions.NotFoundExpiration"/>. Must be positive.</summary>
+    public TimeSpan? NotFoundExpiration { get; set; }
+
+    /// <summary>Whether a factory that returns null says "not found". Default: <see cref="LarderOptions.NullIsNotFound"/>.</summary>
+    public bool? NullIsNotFound { get; set; }
+
+    /// <summary>By which share, at random, entries live longer or shorter. Default: <see cref="LarderOptions.Jitter"/>. From 0 to 0.5.</summary>
+    public double? Jitter { get; set; }
+
+    /// <summary>
+    /// Whether a loaded value may be stored. What fails is given to its caller and not stored. Default: everything may. It is
+    /// called on the loading thread and must not block.
+    /// </summary>
+    public Func<object?, bool>? Validate { get; set; }
 }

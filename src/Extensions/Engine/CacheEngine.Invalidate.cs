@@ -40,9 +40,8 @@ internal sealed partial class CacheEngine
             return InvalidateAsync(scope.Namespace, BackplaneMessage.LevelInvalidated(scope.Id));
         }
 
-        // Memory alone: what nothing depends on needs no invalidating.
-        var group = _second is null ? scope.FindTag(tag) : scope.Tag(tag);
-        return group is null ? default : InvalidateAsync(group, BackplaneMessage.TagInvalidated(scope.Id, tag));
+        // Also a tag that nothing depends on yet: a load under way may come to name it.
+        return InvalidateAsync(scope.Tag(tag), BackplaneMessage.TagInvalidated(scope.Id, tag), scope.TagActivity);
     }
 
     /// <summary>Invalidates a level: a namespace, project or tenant by its id, or everything by <c>*</c>.</summary>
@@ -56,7 +55,7 @@ internal sealed partial class CacheEngine
     /// One small write and one message, whatever the number of entries. The generation is raised before the write, so that
     /// this node is current at once, and after it, because what began in between may have read the old stamp.
     /// </summary>
-    private async ValueTask InvalidateAsync(Group group, BackplaneMessage message)
+    private async ValueTask InvalidateAsync(Group group, BackplaneMessage message, Group? activity = null)
     {
         CountInvalidation(message.Kind == MessageKind.TagInvalidated ? "tag" : "level", "local");
         _groups.Invalidate(group);
@@ -65,8 +64,8 @@ internal sealed partial class CacheEngine
             return;
         }
 
-        var invalidation = PendingInvalidation.OfGroup(group, message);
-        var answer = await _second.SetStampAsync(group.Id, RandomId.Next(), StampReader.DefaultLife).ConfigureAwait(false);
+        var invalidation = PendingInvalidation.OfGroup(group, message, activity);
+        var answer = await SetStampsAsync(invalidation).ConfigureAwait(false);
         if (!answer.Succeeded)
         {
             // Kept before the generation is raised: from then on the stamp at the server counts as unknown.
@@ -79,6 +78,22 @@ internal sealed partial class CacheEngine
         _groups.Invalidate(group);
         Remember(invalidation);
         await TellAsync(message, invalidation).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives a group a new stamp; a tag's scope is shown to be active first (see <c>CacheEngine.Decide</c>).</summary>
+    private async ValueTask<Answer<bool>> SetStampsAsync(PendingInvalidation invalidation)
+    {
+        if (invalidation.Activity is { } activity)
+        {
+            var shown = await _second!.SetStampAsync(activity.Id, RandomId.Next(), StampReader.DefaultLife).ConfigureAwait(false);
+            _groups.Invalidate(activity);
+            if (!shown.Succeeded)
+            {
+                return shown;
+            }
+        }
+
+        return await _second!.SetStampAsync(invalidation.Group!.Id, RandomId.Next(), StampReader.DefaultLife).ConfigureAwait(false);
     }
 
     /// <summary>Removes a key from the second level, or keeps that for later; says which.</summary>

@@ -7,30 +7,24 @@ namespace Larder.Engine;
 internal sealed partial class CacheEngine
 {
     /// <summary>A read that memory could not answer: joins the load of the key, or leads one.</summary>
-    private ValueTask<T> LoadAsync<TState, T>(
-        ScopeState scope,
-        string? keyText,
-        TState state,
-        Func<TState, CancellationToken, ValueTask<T>> factory,
-        HybridCacheEntryOptions? options,
-        IEnumerable<string>? tags,
-        CancellationToken cancellationToken)
+    private ValueTask<T> LoadAsync<TLoader, T>(
+        ScopeState scope, string? keyText, TLoader loader, in EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T>
     {
-        var policy = new EntryPolicy(scope.Defaults, options);
         if (!IsCacheable(keyText) || policy.Expiration <= TimeSpan.Zero)
         {
-            return policy.RunsFactory ? factory(state, cancellationToken) : default;
+            return policy.RunsFactory ? loader.LoadAsync(loader.TakesContext ? new CacheEntryContext(keyText ?? "", scope.Scope) : null, cancellationToken) : default;
         }
 
         var groups = ResolveTags(scope, tags, out var names);
         var key = new MemoryKey(scope, keyText);
         if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, out var flight))
         {
-            return JoinAsync(flight, state, factory, options, names, cancellationToken);
+            return JoinAsync(flight, loader, policy, names, cancellationToken);
         }
 
         var load = new Load<T>(flight, policy, names, groups);
-        var led = LeadAsync(load, state, factory);
+        var led = LeadAsync(load, loader);
         if (led.IsCompleted || !cancellationToken.CanBeCanceled)
         {
             return led;
@@ -39,19 +33,15 @@ internal sealed partial class CacheEngine
         return AwaitOwnLoadAsync(led.AsTask(), flight, cancellationToken);
     }
 
-    private async ValueTask<T> JoinAsync<TState, T>(
-        Flight<T> flight,
-        TState state,
-        Func<TState, CancellationToken, ValueTask<T>> factory,
-        HybridCacheEntryOptions? options,
-        IEnumerable<string>? tags,
-        CancellationToken cancellationToken)
+    private async ValueTask<T> JoinAsync<TLoader, T>(Flight<T> flight, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T>
     {
         var result = await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var scope = flight.Key.Scope;
         if (flight.IsOvertaken)
         {
             // The flight cannot be joined any more, so this leads another or joins one that began later.
-            return await LoadAsync(flight.Key.Scope, flight.Key.Key, state, factory, options, tags, cancellationToken).ConfigureAwait(false);
+            return await LoadAsync<TLoader, T>(scope, flight.Key.Key, loader, policy, tags, cancellationToken).ConfigureAwait(false);
         }
 
         if (result.IsShareable)
@@ -59,7 +49,9 @@ internal sealed partial class CacheEngine
             return result.Read();
         }
 
-        return new EntryPolicy(flight.Key.Scope.Defaults, options).RunsFactory ? await factory(state, cancellationToken).ConfigureAwait(false) : default!;
+        return policy.RunsFactory
+            ? await loader.LoadAsync(loader.TakesContext ? new CacheEntryContext(flight.Key.Key, scope.Scope) : null, cancellationToken).ConfigureAwait(false)
+            : default!;
     }
 
     // The caller may leave while the load goes on for those who joined it.
@@ -77,7 +69,8 @@ internal sealed partial class CacheEngine
         }
     }
 
-    private async ValueTask<T> LeadAsync<TState, T>(Load<T> load, TState state, Func<TState, CancellationToken, ValueTask<T>> factory)
+    private async ValueTask<T> LeadAsync<TLoader, T>(Load<T> load, TLoader loader)
+        where TLoader : struct, ILoader<T>
     {
         var flight = load.Flight;
         try
@@ -90,6 +83,7 @@ internal sealed partial class CacheEngine
                 flight.FoundTags = entry.Tags;
                 if (TryHit(flight.Key.Scope, flight.Key.Key, out value!))
                 {
+                    flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
                     flight.Succeed(Shareable(load, value));
                     return value;
                 }
@@ -99,16 +93,20 @@ internal sealed partial class CacheEngine
 
             if (_second is not null)
             {
-                value = await LeadWithSecondLevelAsync(load, state, factory).ConfigureAwait(false);
+                value = await LeadWithSecondLevelAsync(load, loader).ConfigureAwait(false);
             }
             else if (load.Policy.RunsFactory)
             {
                 var generation = _groups.Counter;
-                value = await RunFactoryAsync(load, state, factory).ConfigureAwait(false);
-                StoreInMemoryOnly(load, value, generation, origin: null);
+                value = await RunFactoryAsync(load, loader).ConfigureAwait(false);
+                if (!load.IsNotStored && TryAddLateTags(load, generation))
+                {
+                    StoreInMemoryOnly(load, value, generation, origin: null);
+                }
             }
             else
             {
+                flight.Kind = CacheResultKind.Missing;
                 value = default!;
             }
 
@@ -126,14 +124,18 @@ internal sealed partial class CacheEngine
         }
     }
 
-    private ValueTask<T> RunFactoryAsync<TState, T>(Load<T> load, TState state, Func<TState, CancellationToken, ValueTask<T>> factory)
+    private async ValueTask<T> RunFactoryAsync<TLoader, T>(Load<T> load, TLoader loader)
+        where TLoader : struct, ILoader<T>
     {
         if (_metrics.Misses.Enabled)
         {
             _metrics.Misses.Add(1);
         }
 
-        return factory(state, load.Flight.Token);
+        var context = loader.TakesContext ? new CacheEntryContext(load.Flight.Key.Key, load.Flight.Key.Scope.Scope) : null;
+        var value = await loader.LoadAsync(context, load.Flight.Token).ConfigureAwait(false);
+        Decide(load, context, value);
+        return value;
     }
 
     /// <summary>What those who joined get: the value itself if it may be shared, otherwise bytes to read a copy from.</summary>
@@ -159,6 +161,12 @@ internal sealed partial class CacheEngine
     {
         if (!load.Policy.WritesMemory || !_keepsMemory)
         {
+            return;
+        }
+
+        if (load.Flight.Kind == CacheResultKind.NotFound)
+        {
+            StoreInMemory(load, new NegativeEntry(Metadata(load, generation, origin, 0)));
             return;
         }
 
@@ -262,16 +270,21 @@ internal sealed partial class CacheEngine
     }
 }
 
-/// <summary>What belongs to one load besides its factory.</summary>
+/// <summary>What belongs to one load besides its factory. The factory may change all but the flight.</summary>
 internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? tagNames, Group[]? groups)
 {
     public Flight<T> Flight { get; } = flight;
 
-    public EntryPolicy Policy { get; } = policy;
+    public EntryPolicy Policy { get; set; } = policy;
 
-    public string[]? TagNames { get; } = tagNames;
+    public string[]? TagNames { get; set; } = tagNames;
 
-    public Group[]? Groups { get; } = groups;
+    public Group[]? Groups { get; set; } = groups;
+
+    /// <summary>Tags the factory added.</summary>
+    public string[]? LateTags { get; set; }
+
+    public bool IsNotStored { get; set; }
 
     /// <summary>What those who joined get, once storing has produced it.</summary>
     public FlightResult<T>? Result { get; set; }

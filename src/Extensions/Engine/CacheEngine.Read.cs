@@ -29,7 +29,68 @@ internal sealed partial class CacheEngine
             return new(value);
         }
 
-        return LoadAsync(scope, keyText ?? key.ToString(), state, factory, options, tags, cancellationToken);
+        return LoadAsync<PlainLoader<TState, T>, T>(
+            scope, keyText ?? key.ToString(), new PlainLoader<TState, T>(state, factory), new EntryPolicy(scope.Defaults, options), tags, cancellationToken);
+    }
+
+    /// <summary>The same for a factory that decides about its entry.</summary>
+    public ValueTask<T> GetOrCreateAsync<TState, T>(
+        ScopeState scope,
+        string key,
+        TState state,
+        Func<TState, CacheEntryContext, CancellationToken, ValueTask<T>> factory,
+        CacheEntryPolicy? callPolicy,
+        IEnumerable<string>? tags,
+        CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<T>(cancellationToken);
+        }
+
+        callPolicy?.ThrowIfInvalid();
+        if (((callPolicy?.Flags ?? scope.Defaults.Flags) & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && TryHit<T>(scope, key, out var value))
+        {
+            return new(value);
+        }
+
+        return LoadAsync<ContextLoader<TState, T>, T>(
+            scope, key, new ContextLoader<TState, T>(state, factory), new EntryPolicy(scope.Defaults, callPolicy), tags, cancellationToken);
+    }
+
+    /// <summary>What the cache holds, without running a factory. What only the second level holds is in memory afterwards.</summary>
+    public async ValueTask<CacheResult<T>> TryGetAsync<T>(ScopeState scope, string key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ArgumentNullException.ThrowIfNull(key);
+        var policy = new EntryPolicy(scope.Defaults, new HybridCacheEntryOptions { Flags = scope.Defaults.Flags | HybridCacheEntryFlags.DisableUnderlyingData });
+        if (!IsCacheable(key) || policy.Expiration <= TimeSpan.Zero)
+        {
+            return default;
+        }
+
+        var memoryKey = new MemoryKey(scope, key);
+        while (true)
+        {
+            var joined = _flights.JoinOrAdd<T>(memoryKey, policy.Flags, _groups.Counter, null, cancellationToken.CanBeCanceled, out var flight);
+            T? value;
+            if (joined)
+            {
+                var result = await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
+                if (flight.IsOvertaken || !result.IsShareable)
+                {
+                    continue;
+                }
+
+                value = result.Read();
+            }
+            else
+            {
+                value = await AwaitOwnLoadAsync(LeadAsync(new Load<T>(flight, policy, null, null), default(NoLoader<T>)).AsTask(), flight, cancellationToken).ConfigureAwait(false);
+            }
+
+            return new CacheResult<T>(flight.Kind, flight.Kind == CacheResultKind.Found ? value : default);
+        }
     }
 
     /// <summary>A value from memory, if there is one that may be served as it stands.</summary>
@@ -57,8 +118,17 @@ internal sealed partial class CacheEngine
         return false;
     }
 
+    // The rarer kinds of entry, apart from the path of a shared value so that that one stays small.
     private bool TryReadCopy<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value)
     {
+        if (entry is NegativeEntry)
+        {
+            MemoryLevel.Touch(entry);
+            CountHit("memory");
+            value = default!;
+            return true;
+        }
+
         if (entry is SerializedEntry<T> serialized)
         {
             try

@@ -16,7 +16,8 @@ internal sealed partial class CacheEngine
     /// A load with a second level: what memory holds, if it turns out still to be valid; what the second level holds; and
     /// then the factory, under the key's lease where there are leases.
     /// </summary>
-    private async ValueTask<T> LeadWithSecondLevelAsync<TState, T>(Load<T> load, TState state, Func<TState, CancellationToken, ValueTask<T>> factory)
+    private async ValueTask<T> LeadWithSecondLevelAsync<TLoader, T>(Load<T> load, TLoader loader)
+        where TLoader : struct, ILoader<T>
     {
         var scope = load.Flight.Key.Scope;
         var physicalKey = scope.PhysicalKey(load.Flight.Key.Key);
@@ -25,6 +26,7 @@ internal sealed partial class CacheEngine
             if (_clock.Now < entry.ExpiresAt && await VerifyAsync(entry, physicalKey).ConfigureAwait(false) && TryReadEntry<T>(entry, out var verified))
             {
                 load.Flight.FoundTags = entry.Tags;
+                load.Flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
                 return verified;
             }
 
@@ -45,12 +47,14 @@ internal sealed partial class CacheEngine
         var answers = !found.IsUnanswered && !_second!.IsOpen;
         if (!load.Policy.RunsFactory)
         {
+            load.Flight.Kind = CacheResultKind.Missing;
             return default!;
         }
 
         // Everything that could change while the factory runs is noted before it starts.
         var generation = _groups.Counter;
         var origin = answers ? await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false) : null;
+        var activity = origin is not null && loader.TakesContext ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
         var stores = origin is not null && WritesShared(load.Policy);
         var lease = default(Lease);
         if (stores && _leases is not null)
@@ -67,14 +71,29 @@ internal sealed partial class CacheEngine
                 // result invalid on arrival for no reason.
                 generation = _groups.Counter;
                 origin = await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+                activity = origin is not null && loader.TakesContext ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
                 stores = origin is not null;
             }
         }
 
         try
         {
-            var value = await RunFactoryAsync(load, state, factory).ConfigureAwait(false);
-            await StoreLoadedAsync(load, value, physicalKey, generation, origin, stores, lease).ConfigureAwait(false);
+            var value = await RunFactoryAsync(load, loader).ConfigureAwait(false);
+            if (load.IsNotStored || !TryAddLateTags(load, generation))
+            {
+                return value;
+            }
+
+            if (origin is not null && load.LateTags is not null)
+            {
+                origin = await CaptureLateTagsAsync(load, origin, activity).ConfigureAwait(false);
+                if (origin is null)
+                {
+                    return value;
+                }
+            }
+
+            await StoreLoadedAsync(load, value, physicalKey, generation, origin, stores && WritesShared(load.Policy), lease).ConfigureAwait(false);
             return value;
         }
         finally
@@ -146,7 +165,13 @@ internal sealed partial class CacheEngine
             var origin = new EntryOrigin(header.Id, header.ScopeStamp, tagStamps);
             var lives = load.Policy.LocalExpiration < TimeSpan.FromMilliseconds(left) ? load.Policy.LocalExpiration : TimeSpan.FromMilliseconds(left);
             var metadata = Metadata(load.Flight.Key, lives, _clock.Now, header.Created, load.Flight.Generation, origin, groups, payload.Length);
-            if (header.IsNull)
+            if (header.IsNotFound)
+            {
+                load.Flight.Kind = CacheResultKind.NotFound;
+                value = default!;
+                entry = new NegativeEntry(metadata);
+            }
+            else if (header.IsNull)
             {
                 if (default(T) is not null)
                 {
@@ -315,8 +340,9 @@ internal sealed partial class CacheEngine
         }
 
         var now = _clock.UtcNowMilliseconds;
-        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy.Expiration, origin!);
-        using var writer = TrySerialize(value, header);
+        var negative = load.Flight.Kind == CacheResultKind.NotFound;
+        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy.Expiration, origin!) with { IsNotFound = negative };
+        using var writer = TrySerialize(negative ? default : value, header);
         if (writer is null)
         {
             load.Result = Immutability<T>.IsImmutable || value is null ? null : FlightResult<T>.Unshareable;
@@ -355,8 +381,8 @@ internal sealed partial class CacheEngine
         }
 
         var metadata = Metadata(load.Flight.Key, load.Policy.LocalExpiration, _clock.Now, now, generation, origin, load.Groups, writer.Length);
-        StoreInMemory(load, Immutability<T>.IsImmutable || value is null
-            ? new ValueEntry<T>(metadata, value)
+        StoreInMemory(load, negative ? new NegativeEntry(metadata)
+            : Immutability<T>.IsImmutable || value is null ? new ValueEntry<T>(metadata, value)
             : new SerializedEntry<T>(metadata, writer.Written[HeaderLength(load.TagNames)..].ToArray(), _serializers.Get<T>()));
     }
 

@@ -62,9 +62,10 @@ internal sealed partial class CacheEngine : IBackplaneListener
                 break;
             case MessageKind.TagInvalidated:
                 CountInvalidation("tag", "remote");
-                if (_groups.FindScope(message.Scope)?.FindTag(message.Name) is { } tag)
+                if (_groups.FindScope(message.Scope) is { } tagged)
                 {
-                    _groups.Invalidate(tag);
+                    _groups.Invalidate(tagged.TagActivity);
+                    _groups.Invalidate(tagged.Tag(message.Name));
                 }
 
                 break;
@@ -401,7 +402,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         if (invalidation.Group is { } group)
         {
-            if (!(await _second!.SetStampAsync(group.Id, RandomId.Next(), Tags.StampReader.DefaultLife).ConfigureAwait(false)).Succeeded)
+            if (!(await SetStampsAsync(invalidation).ConfigureAwait(false)).Succeeded)
             {
                 return false;
             }

@@ -29,6 +29,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
     private readonly PendingInvalidations _pending;
     private readonly LeaseKeeper? _leases;
     private readonly bool _keepsMemory;
+    private readonly Random _random;
 
     public CacheEngine(
         LarderOptions options,
@@ -37,8 +38,10 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         SecondLevel? second,
         IBackplaneTransport? backplane,
         LarderMetrics metrics,
-        ILogger logger)
+        ILogger logger,
+        Random? random = null)
     {
+        _random = random ?? Random.Shared;
         _options = options;
         _clock = new EngineClock(time);
         _serializers = serializers;

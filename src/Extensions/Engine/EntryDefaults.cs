@@ -12,6 +12,10 @@ internal sealed class EntryDefaults
             ?? (forNamespace?.DefaultExpiration is null ? options.DefaultLocalCacheExpiration : null)
             ?? Expiration;
         Flags = forNamespace?.Flags ?? options.DefaultFlags;
+        NotFoundExpiration = forNamespace?.NotFoundExpiration ?? options.NotFoundExpiration;
+        NullIsNotFound = forNamespace?.NullIsNotFound ?? options.NullIsNotFound;
+        Jitter = forNamespace?.Jitter ?? options.Jitter;
+        Validate = forNamespace?.Validate;
     }
 
     public TimeSpan Expiration { get; }
@@ -19,4 +23,12 @@ internal sealed class EntryDefaults
     public TimeSpan LocalExpiration { get; }
 
     public HybridCacheEntryFlags Flags { get; }
+
+    public TimeSpan NotFoundExpiration { get; }
+
+    public bool NullIsNotFound { get; }
+
+    public double Jitter { get; }
+
+    public Func<object?, bool>? Validate { get; }
 }

@@ -14,7 +14,7 @@ namespace Larder.Engine;
 /// offset size
 ///      0    1  'L'
 ///      1    1  version of this layout, 1
-///      2    2  flags: 1 = null
+///      2    2  flags: 1 = null, 2 = not found
 ///      4    4  CRC-32C of everything from offset 8 to the end
 ///      8    8  random id of the entry (scripts read it: keep its place)
 ///     16   16  first half of the SHA-256 of the physical key: whose entry this is
@@ -38,6 +38,7 @@ internal static class EntryPayload
     public const int HeaderLength = 60;
     private const int ChecksumFrom = 8;
     private const ushort NullFlag = 1;
+    private const ushort NotFoundFlag = 2;
 
     /// <summary>The part of the header that comes before the value, with room for the checksum, which <see cref="Seal"/> fills in.</summary>
     public static void WriteHeader(IBufferWriter<byte> target, in EntryHeader header)
@@ -52,7 +53,7 @@ internal static class EntryPayload
         span.Clear();
         span[0] = Magic;
         span[1] = Version;
-        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], header.IsNull ? NullFlag : (ushort)0);
+        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], (ushort)((header.IsNull ? NullFlag : 0) | (header.IsNotFound ? NotFoundFlag : 0)));
         BinaryPrimitives.WriteInt64LittleEndian(span[IdOffset..], header.Id);
         HashKey(header.PhysicalKey, span.Slice(16, 16));
         BinaryPrimitives.WriteInt64LittleEndian(span[32..], header.Created);
@@ -157,6 +158,7 @@ internal static class EntryPayload
         {
             PhysicalKey = physicalKey,
             IsNull = (BinaryPrimitives.ReadUInt16LittleEndian(span[2..]) & NullFlag) != 0,
+            IsNotFound = (BinaryPrimitives.ReadUInt16LittleEndian(span[2..]) & NotFoundFlag) != 0,
             Id = BinaryPrimitives.ReadInt64LittleEndian(span[IdOffset..]),
             Created = BinaryPrimitives.ReadInt64LittleEndian(span[32..]),
             Expires = BinaryPrimitives.ReadInt64LittleEndian(span[40..]),
@@ -223,6 +225,9 @@ internal readonly record struct EntryHeader
     public required TagStamp[] Tags { get; init; }
 
     public bool IsNull { get; init; }
+
+    /// <summary>There is no value, and that is what was stored.</summary>
+    public bool IsNotFound { get; init; }
 }
 
 /// <summary>A tag of an entry and its stamp from before the load.</summary>

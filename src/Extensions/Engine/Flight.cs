@@ -15,6 +15,9 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
 
     public Group[]? Tags { get; } = tags;
 
+    /// <summary>Whether the result is a value, or the knowledge that there is none, or nothing; set before the flight ends.</summary>
+    public CacheResultKind Kind { get; set; } = CacheResultKind.Found;
+
     /// <summary>Tags that only the value found told of; set before the flight ends.</summary>
     public Group[]? FoundTags { get; set; }
 

@@ -82,6 +82,9 @@ internal sealed class ValueEntry<T>(in EntryMetadata metadata, T value) : Memory
     public T Value { get; } = value;
 }
 
+/// <summary>The knowledge that there is nothing under the key.</summary>
+internal sealed class NegativeEntry(in EntryMetadata metadata) : MemoryEntry(metadata);
+
 /// <summary>A value of a mutable type, kept serialized: each caller gets a copy of its own.</summary>
 internal sealed class SerializedEntry<T>(in EntryMetadata metadata, byte[] payload, IHybridCacheSerializer<T> serializer) : MemoryEntry(metadata)
 {

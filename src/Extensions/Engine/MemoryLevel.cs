@@ -19,7 +19,8 @@ internal sealed class MemoryLevel
 {
     private readonly ConcurrentDictionary<MemoryKey, MemoryEntry> _entries = new(MemoryKeyComparer.Instance);
     private readonly ConcurrentDictionary<MemoryKey, MemoryEntry>.AlternateLookup<MemoryKeyView> _lookup;
-    private readonly EvictionQueues _eviction;
+    private readonly EvictionQueues _values;
+    private readonly EvictionQueues _negatives;
     private readonly long _maximumSize;
 
     public MemoryLevel(int maximumEntries, long maximumBytes)
@@ -27,15 +28,20 @@ internal sealed class MemoryLevel
         // One value must not push out most of the others.
         _maximumSize = maximumBytes / 4;
         _lookup = _entries.GetAlternateLookup<MemoryKeyView>();
-        _eviction = new EvictionQueues(maximumEntries, maximumBytes, Forget);
+
+        // "Not found" has a tenth of its own: probing random keys pushes out other such knowledge, and nothing else.
+        _negatives = new EvictionQueues(Math.Max(1, maximumEntries / 10), maximumBytes / 10, Forget);
+        _values = new EvictionQueues(maximumEntries - Math.Max(1, maximumEntries / 10), maximumBytes - (maximumBytes / 10), Forget);
     }
 
     /// <summary>An entry left the table: replaced, removed, expired or evicted.</summary>
     public event Action<MemoryEntry, EntryDeparture>? Departed;
 
-    public int Count => _eviction.Count;
+    public int Count => _values.Count + _negatives.Count;
 
-    public long Bytes => _eviction.Bytes;
+    public long Bytes => _values.Bytes + _negatives.Bytes;
+
+    public int NegativeCount => _negatives.Count;
 
     public IEnumerable<MemoryEntry> Entries => _entries.Select(pair => pair.Value);
 
@@ -80,11 +86,11 @@ internal sealed class MemoryLevel
 
         if (replaced is not null)
         {
-            _eviction.Remove(replaced);
+            Queues(replaced).Remove(replaced);
             Departed?.Invoke(replaced, EntryDeparture.Replaced);
         }
 
-        _eviction.Add(entry);
+        Queues(entry).Add(entry);
     }
 
     public bool Remove(ScopeState scope, ReadOnlySpan<char> key, EntryDeparture departure = EntryDeparture.Removed)
@@ -94,7 +100,7 @@ internal sealed class MemoryLevel
             return false;
         }
 
-        _eviction.Remove(entry);
+        Queues(entry).Remove(entry);
         Departed?.Invoke(entry, departure);
         return true;
     }
@@ -107,7 +113,7 @@ internal sealed class MemoryLevel
             return false;
         }
 
-        _eviction.Remove(entry);
+        Queues(entry).Remove(entry);
         Departed?.Invoke(entry, departure);
         return true;
     }
@@ -126,6 +132,8 @@ internal sealed class MemoryLevel
 
         return removed;
     }
+
+    private EvictionQueues Queues(MemoryEntry entry) => entry is NegativeEntry ? _negatives : _values;
 
     private void Forget(MemoryEntry entry)
     {

@@ -146,11 +146,12 @@ internal sealed class PendingInvalidations(int maximum, EngineClock clock)
 /// <summary>One invalidation: of a key, or of a group, and what the other nodes are told of it.</summary>
 internal sealed class PendingInvalidation
 {
-    private PendingInvalidation(string id, Group? group, BackplaneMessage message)
+    private PendingInvalidation(string id, Group? group, BackplaneMessage message, Group? activity)
     {
         Id = id;
         Group = group;
         Message = message;
+        Activity = activity;
     }
 
     /// <summary>The physical key, or the group's id. The two do not meet: where a group's id has its project, a key has its tenant.</summary>
@@ -161,8 +162,11 @@ internal sealed class PendingInvalidation
 
     public BackplaneMessage Message { get; }
 
-    public static PendingInvalidation OfKey(string physicalKey, string scope, string key) =>
-        new(physicalKey, null, BackplaneMessage.KeyChanged(scope, key));
+    /// <summary>For a tag, the group that shows its scope to be active.</summary>
+    public Group? Activity { get; }
 
-    public static PendingInvalidation OfGroup(Group group, BackplaneMessage message) => new(group.Id, group, message);
+    public static PendingInvalidation OfKey(string physicalKey, string scope, string key) =>
+        new(physicalKey, null, BackplaneMessage.KeyChanged(scope, key), null);
+
+    public static PendingInvalidation OfGroup(Group group, BackplaneMessage message, Group? activity = null) => new(group.Id, group, message, activity);
 }

@@ -21,6 +21,7 @@ internal sealed class ScopeState
         Levels = levels;
         Defaults = defaults;
         KeyPrefix = $"{engine.ApplicationPrefix}{id}:";
+        TagActivity = new Group($"g:{id}:");
         HashSeed = KeyHash.Compute(id, 0);
         _generation = levels.Max(level => level.Generation);
     }
@@ -43,6 +44,9 @@ internal sealed class ScopeState
 
     public Group Namespace => Levels[3];
 
+    /// <summary>Changes with every invalidation of a tag in the scope. Its id is that of a tag without text, which no tag is.</summary>
+    public Group TagActivity { get; }
+
     /// <summary>The latest generation of the four levels. Read on every hit.</summary>
     public long Generation => Volatile.Read(ref _generation);
 
@@ -58,7 +62,7 @@ internal sealed class ScopeState
             }
         }
 
-        return tags.GetOrAdd(tag, this, static (tag, scope) => new Group($"g:{scope.Id}:{ScopedKey.Key(tag)}"));
+        return tags.GetOrAdd(tag, this, static (tag, scope) => new Group($"g:{scope.Id}:{ScopedKey.Key(tag)}", scope.Engine.Groups.ForgottenBefore));
     }
 
     /// <summary>The group of a tag if anything here depends on it.</summary>

@@ -12,10 +12,7 @@ public static class HybridCacheScopeExtensions
     /// <exception cref="ArgumentException"><paramref name="cache"/> is not one of Larder's.</exception>
     public static HybridCache InScope(this HybridCache cache, CacheScope scope)
     {
-        ArgumentNullException.ThrowIfNull(cache);
         ArgumentNullException.ThrowIfNull(scope);
-        return cache is ScopedHybridCache larder
-            ? new ScopedHybridCache(larder.Engine, scope)
-            : throw new ArgumentException($"{cache.GetType()} is not a cache of Larder's. Call services.AddLarder() after it is registered, and inject HybridCache.", nameof(cache));
+        return new ScopedHybridCache(ScopedHybridCache.From(cache).Engine, scope);
     }
 }

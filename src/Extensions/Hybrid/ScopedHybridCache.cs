@@ -12,7 +12,15 @@ internal sealed class ScopedHybridCache(CacheEngine engine, CacheScope? scope) :
     public CacheScope? Scope { get; } = scope;
 
     // The scope is settled here, before anything is awaited: what the call starts may run in another context.
-    private ScopeState State => Engine.Scope(Scope ?? CacheScope.Current);
+    internal ScopeState State => Engine.Scope(Scope ?? CacheScope.Current);
+
+    /// <exception cref="ArgumentException">The cache is not one of Larder's.</exception>
+    public static ScopedHybridCache From(HybridCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(cache);
+        return cache as ScopedHybridCache
+            ?? throw new ArgumentException($"{cache.GetType()} is not a cache of Larder's. Call services.AddLarder() after it is registered, and inject HybridCache.", nameof(cache));
+    }
 
     public override ValueTask<T> GetOrCreateAsync<TState, T>(
         string key,

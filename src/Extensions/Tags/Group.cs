@@ -12,10 +12,10 @@ namespace Larder.Tags;
 /// it. Raising the generation forgets the stamp. An entry whose group has a later generation is not necessarily
 /// invalid: its own stamps, noted before its load, are then compared with the current ones.</para>
 /// </remarks>
-internal sealed class Group(string id)
+internal sealed class Group(string id, long generation = 0)
 {
     private readonly Lock _lock = new();
-    private long _generation;
+    private long _generation = generation;
     private long _stamp;
     private long _stampLivesUntil;
     private long _stampReadAt;

@@ -14,13 +14,23 @@ namespace Larder.Tags;
 /// </remarks>
 internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults> defaults)
 {
+    private const int RememberedTags = 8_192;
+
     private readonly WeakTable<ScopeState> _scopes = new();
     private readonly WeakTable<Group> _levels = new();
     private readonly Group _everything = new("s:*");
+    private readonly Queue<Group> _recent = new();
+    private readonly Lock _recentLock = new();
+    private long _forgottenBefore;
     private long _counter = 1;
 
     /// <summary>The count of the latest invalidation.</summary>
     public long Counter => Volatile.Read(ref _counter);
+
+    /// <summary>
+    /// Invalidations of tags up to this count may have been forgotten: the generation of a tag that nothing is known of.
+    /// </summary>
+    public long ForgottenBefore => Volatile.Read(ref _forgottenBefore);
 
     public int ScopeCount => _scopes.Count;
 
@@ -45,6 +55,7 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
         group.Invalidate(generation);
         if (!group.Id.StartsWith("s:", StringComparison.Ordinal))
         {
+            Remember(group);
             return;
         }
 
@@ -79,6 +90,19 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
         }
 
         return generation;
+    }
+
+    // Held for a while, so that a load under way that comes to name the tag finds out.
+    private void Remember(Group tag)
+    {
+        lock (_recentLock)
+        {
+            _recent.Enqueue(tag);
+            if (_recent.Count > RememberedTags)
+            {
+                Volatile.Write(ref _forgottenBefore, Math.Max(_forgottenBefore, _recent.Dequeue().Generation));
+            }
+        }
     }
 
     private ScopeState FindOrAdd(CacheScope scope)

@@ -1,0 +1,97 @@
+using Larder.Diagnostics;
+using Larder.Tags;
+
+namespace Larder.Engine;
+
+/// <remarks>
+/// <para><b>Tags that a factory adds.</b> An entry may only be stored with the stamps its tags had before its load, and a tag that the
+/// factory names is not known before. Two facts stand in for it:</para>
+/// <para>On this node, an invalidation of any tag of the scope is remembered for a while (see <see cref="GroupTable"/>), and a tag
+/// whose invalidation may have been forgotten counts as invalidated late. So a late tag whose generation is not later than the
+/// load was not invalidated here, nor by a message, since the load began.</para>
+/// <para>At the second level, each scope has one more stamp, its <i>activity</i>: whoever invalidates a tag writes the scope's activity
+/// first and the tag's stamp after it. A load notes the activity before its factory runs. Afterwards it reads the late tag's
+/// stamp, and then the activity again. If the activity is unchanged, every invalidation whose stamp the load has read wrote the activity
+/// before the load began: its caller had changed the source before that, so the load has seen the change, and the stamp is
+/// the right one. An invalidation whose stamp it has not read makes the entry invalid as always. If the activity has changed the value
+/// is returned and not stored; the next load stores it.</para>
+/// </remarks>
+internal sealed partial class CacheEngine
+{
+    /// <summary>What the factory and the rules say about the loaded value.</summary>
+    private void Decide<T>(Load<T> load, CacheEntryContext? context, T value)
+    {
+        if (context is not null)
+        {
+            load.Policy = load.Policy.Decided(context);
+            load.IsNotStored = context.IsNotStored;
+            if (context.AddedTags is { } added)
+            {
+                load.LateTags = TagNames.Normalize(added.Where(tag => load.TagNames is null || !load.TagNames.Contains(tag)));
+            }
+        }
+
+        if (context is { IsNotFound: true } || (value is null && load.Policy.NullIsNotFound))
+        {
+            load.Flight.Kind = CacheResultKind.NotFound;
+            load.Policy = load.Policy.Negative(context?.NotFoundExpiration);
+        }
+        else if (!load.IsNotStored && load.Policy.Validate is { } validate && !validate(value))
+        {
+            load.IsNotStored = true;
+            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "not_valid"));
+        }
+
+        if (load.Policy.Expiration <= TimeSpan.Zero)
+        {
+            load.IsNotStored = true;
+        }
+
+        load.Policy = load.Policy.Jittered(_random);
+    }
+
+    /// <summary>Adds the factory's tags to the entry, if none of them was invalidated on this node since the load began.</summary>
+    private bool TryAddLateTags<T>(Load<T> load, long generation)
+    {
+        if (load.LateTags is not { } late)
+        {
+            return true;
+        }
+
+        var groups = new Group[late.Length];
+        for (var i = 0; i < late.Length; i++)
+        {
+            groups[i] = load.Flight.Key.Scope.Tag(late[i]);
+            if (groups[i].Generation > generation)
+            {
+                _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "tag_invalidated_meanwhile"));
+                return false;
+            }
+        }
+
+        load.Groups = [.. load.Groups ?? [], .. groups];
+        load.TagNames = [.. load.TagNames ?? [], .. late];
+        load.Flight.FoundTags = groups;
+        return true;
+    }
+
+    /// <summary>The same with the stamps of the tags, if none was invalidated on any node since <paramref name="activity"/> was noted; otherwise null.</summary>
+    private async ValueTask<EntryOrigin?> CaptureLateTagsAsync<T>(Load<T> load, EntryOrigin origin, long activity)
+    {
+        var late = load.Groups!.AsMemory()[^load.LateTags!.Length..];
+        var stamps = new long[late.Length];
+        for (var i = 0; i < stamps.Length; i++)
+        {
+            stamps[i] = await _stamps!.GetAsync(late.Span[i], load.Policy.Expiration).ConfigureAwait(false);
+        }
+
+        var now = await _second!.GetStampAsync(load.Flight.Key.Scope.TagActivity.Id, StampReader.DefaultLife).ConfigureAwait(false);
+        if (Array.IndexOf(stamps, 0) >= 0 || !now.Succeeded || activity == 0 || now.Value != activity)
+        {
+            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "tag_invalidated_meanwhile"));
+            return null;
+        }
+
+        return origin with { TagStamps = [.. origin.TagStamps ?? [], .. stamps] };
+    }
+}

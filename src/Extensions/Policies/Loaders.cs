@@ -1,0 +1,32 @@
+namespace Larder.Engine;
+
+/// <summary>A caller's factory and its state, as one value.</summary>
+internal interface ILoader<T>
+{
+    /// <summary>Whether the factory is given a context.</summary>
+    bool TakesContext { get; }
+
+    ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken);
+}
+
+internal readonly struct PlainLoader<TState, T>(TState state, Func<TState, CancellationToken, ValueTask<T>> factory) : ILoader<T>
+{
+    public bool TakesContext => false;
+
+    public ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => factory(state, cancellationToken);
+}
+
+internal readonly struct ContextLoader<TState, T>(TState state, Func<TState, CacheEntryContext, CancellationToken, ValueTask<T>> factory) : ILoader<T>
+{
+    public bool TakesContext => true;
+
+    public ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => factory(state, context!, cancellationToken);
+}
+
+/// <summary>No factory: what the cache holds, and nothing else.</summary>
+internal readonly struct NoLoader<T> : ILoader<T>
+{
+    public bool TakesContext => false;
+
+    public ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => default;
+}
