@@ -42,14 +42,8 @@ internal sealed class StreamDuplexPipe : PumpedDuplexPipe
     // A stream has no half-close in general; the caller's disposal ends the connection.
     private protected override ValueTask EndSendAsync() => default;
 
-    // Cancel first: not every stream ends a pending read when it is disposed.
-    private protected override void CloseTransport()
-    {
-        _closed.Cancel();
-        _stream.Dispose();
-    }
+    // Cancel only: streams are not safe to dispose while an operation runs, and one with a buffer would flush it twice.
+    private protected override void CloseTransport() => _closed.Cancel();
 
-    private protected override void ReleaseTransport()
-    {
-    }
+    private protected override void ReleaseTransport() => _stream.Dispose();
 }

@@ -6,6 +6,8 @@ internal sealed class GatedStream : Stream
     private readonly TaskCompletionSource _reads = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _writes = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    public bool IsDisposed { get; private set; }
+
     public override bool CanRead => true;
 
     public override bool CanWrite => true;
@@ -35,6 +37,12 @@ internal sealed class GatedStream : Stream
 
     public override void Flush()
     {
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        IsDisposed = true;
+        base.Dispose(disposing);
     }
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();

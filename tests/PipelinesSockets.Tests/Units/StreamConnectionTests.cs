@@ -54,7 +54,7 @@ public sealed class StreamConnectionTests
     }
 
     [Fact]
-    public async Task Memory_of_operations_in_flight_outlives_the_disposal()
+    public async Task Operations_in_flight_keep_their_memory_and_their_stream()
     {
         var pool = new TrackingPool();
         var options = new PipeOptions(pool, useSynchronizationContext: false);
@@ -67,10 +67,12 @@ public sealed class StreamConnectionTests
         duplex.Input.Complete();
         duplex.Output.Complete();
         Assert.Equal(2, pool.Rented);
+        Assert.False(stream.IsDisposed);
 
         stream.OpenReads();
         stream.OpenWrites();
         await Eventually.TrueAsync(() => pool.Rented == 0, "both operations ended");
+        await Eventually.TrueAsync(() => stream.IsDisposed, "the stream is disposed after them");
         pool.AssertNothingWasWrittenAfterReturn();
     }
 
