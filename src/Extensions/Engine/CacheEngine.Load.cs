@@ -239,6 +239,7 @@ internal sealed partial class CacheEngine
             if (header is { } known)
             {
                 EntryPayload.WriteHeader(writer, known);
+                writer.Limit += writer.Length;
             }
 
             var headerLength = writer.Length;

@@ -15,7 +15,7 @@ namespace Larder.Engine;
 ///      0    1  'L'
 ///      1    1  version of this layout, 1
 ///      2    2  flags: 1 = null, 2 = not found
-///      4    4  CRC-32C of everything from offset 8 to the end
+///      4    4  CRC-32C of everything else
 ///      8    8  random id of the entry (scripts read it: keep its place)
 ///     16   16  first half of the SHA-256 of the physical key: whose entry this is
 ///     32    8  created, Unix milliseconds
@@ -36,7 +36,6 @@ internal static class EntryPayload
     public const byte Version = 1;
     public const int IdOffset = 8;
     public const int HeaderLength = 60;
-    private const int ChecksumFrom = 8;
     private const ushort NullFlag = 1;
     private const ushort NotFoundFlag = 2;
 
@@ -76,7 +75,7 @@ internal static class EntryPayload
     public static void Seal(Span<byte> payload, int headerLength)
     {
         BinaryPrimitives.WriteInt32LittleEndian(payload[(headerLength - 4)..], payload.Length - headerLength);
-        BinaryPrimitives.WriteUInt32LittleEndian(payload[4..], Checksum(payload[ChecksumFrom..]));
+        BinaryPrimitives.WriteUInt32LittleEndian(payload[4..], Checksum(payload));
     }
 
     /// <summary>Reads a payload that was stored under <paramref name="physicalKey"/>, or says why it is not to be used.</summary>
@@ -95,7 +94,7 @@ internal static class EntryPayload
             return PayloadFault.Version;
         }
 
-        if (BinaryPrimitives.ReadUInt32LittleEndian(span[4..]) != Checksum(span[ChecksumFrom..]))
+        if (BinaryPrimitives.ReadUInt32LittleEndian(span[4..]) != Checksum(span))
         {
             return PayloadFault.Damaged;
         }
@@ -191,9 +190,10 @@ internal static class EntryPayload
         }
     });
 
-    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    private static uint Checksum(ReadOnlySpan<byte> payload)
     {
-        var crc = uint.MaxValue;
+        var crc = BitOperations.Crc32C(uint.MaxValue, BinaryPrimitives.ReadUInt32LittleEndian(payload));
+        var bytes = payload[8..];
         while (bytes.Length >= 8)
         {
             crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));

@@ -8,6 +8,9 @@ internal sealed class PayloadWriter(long maximumBytes) : IBufferWriter<byte>, ID
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(512);
     private int _written;
 
+    /// <summary>The most that may be written.</summary>
+    public long Limit { get; set; } = maximumBytes;
+
     public int Length => _written;
 
     public ReadOnlyMemory<byte> Written => _buffer.AsMemory(0, _written);
@@ -19,9 +22,9 @@ internal sealed class PayloadWriter(long maximumBytes) : IBufferWriter<byte>, ID
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _buffer.Length - _written);
         _written += count;
-        if (_written > maximumBytes)
+        if (_written > Limit)
         {
-            throw new PayloadTooLargeException(maximumBytes);
+            throw new PayloadTooLargeException(Limit);
         }
     }
 
@@ -57,9 +60,9 @@ internal sealed class PayloadWriter(long maximumBytes) : IBufferWriter<byte>, ID
         }
 
         // A writer may ask for more than it uses, so the limit is checked on what it has written; but not for absurdly more.
-        if (needed > Math.Max(maximumBytes * 4, 4096) && _written >= maximumBytes)
+        if (needed > Math.Max(Limit * 4, 4096) && _written >= Limit)
         {
-            throw new PayloadTooLargeException(maximumBytes);
+            throw new PayloadTooLargeException(Limit);
         }
 
         var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(Math.Max(needed, _buffer.Length * 2L), Array.MaxLength));

@@ -12,8 +12,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Larder.Engine;
 
 /// <summary>
-/// The serializer of each type, chosen as <c>HybridCache</c> documents it: one registered for the type; then the factories,
-/// the last registered first; then text and bytes as they are; then System.Text.Json with the options registered under
+/// The serializer of each type, chosen as <c>HybridCache</c> documents it: one registered for the type; text and bytes
+/// as they are; then the factories, the last registered first; then System.Text.Json with the options registered under
 /// the key <c>typeof(IHybridCacheSerializer&lt;T&gt;)</c>, or the open type, or the defaults.
 /// </summary>
 internal sealed class Serializers(IServiceProvider services)
@@ -27,7 +27,7 @@ internal sealed class Serializers(IServiceProvider services)
 
     private IHybridCacheSerializer<T> Resolve<T>()
     {
-        var serializer = services.GetService<IHybridCacheSerializer<T>>();
+        var serializer = services.GetService<IHybridCacheSerializer<T>>() ?? BuiltInSerializer.Instance as IHybridCacheSerializer<T>;
         for (var i = 0; serializer is null && i < _factories.Length; i++)
         {
             if (_factories[i].TryCreateSerializer<T>(out var made))
@@ -36,7 +36,7 @@ internal sealed class Serializers(IServiceProvider services)
             }
         }
 
-        serializer ??= BuiltInSerializer.Instance as IHybridCacheSerializer<T> ?? CreateJson<T>();
+        serializer ??= CreateJson<T>();
         return Unsafe.As<IHybridCacheSerializer<T>>(_byType.GetOrAdd(typeof(T), serializer));
     }
 

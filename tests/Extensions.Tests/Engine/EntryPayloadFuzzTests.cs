@@ -34,7 +34,7 @@ public sealed class EntryPayloadFuzzTests
         }
     }
 
-    [Fact(Skip = "The checksum begins behind the flags: a flipped bit at offset 2 turns a value into null, and unknown flags are ignored.")]
+    [Fact]
     public void A_flipped_flag_is_noticed()
     {
         var payload = Payloads.Write(Headers[0], Value);
