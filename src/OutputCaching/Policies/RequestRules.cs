@@ -1,0 +1,61 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.Primitives;
+
+namespace Larder.Http;
+
+/// <summary>Which requests the cache leaves alone.</summary>
+internal static class RequestRules
+{
+    /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be cached.</summary>
+    public static string? WhyNot(OutputCacheContext context)
+    {
+        var request = context.HttpContext.Request;
+        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        {
+            return CacheStatus.MethodReason;
+        }
+
+        if (!StringValues.IsNullOrEmpty(request.Headers.Authorization) || context.HttpContext.User.Identity?.IsAuthenticated == true)
+        {
+            return "authenticated";
+        }
+
+        // What a GET says in its body is not in the key.
+        if (HasBody(context.HttpContext))
+        {
+            return "request-body";
+        }
+
+        return HasControlCharacters(context) ? "control-character" : null;
+    }
+
+    private static bool HasBody(HttpContext context) =>
+        context.Request.ContentLength > 0
+        || !StringValues.IsNullOrEmpty(context.Request.Headers.TransferEncoding)
+        || context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
+
+    // The framework separates the parts of its key by two of them and gives up when a part contains one: such
+    // requests would all share the empty key.
+    private static bool HasControlCharacters(OutputCacheContext context)
+    {
+        var request = context.HttpContext.Request;
+        if (Has(request.Method) || Has(request.Scheme) || Has(request.Host.Value) || Has(request.PathBase.Value) || Has(request.Path.Value))
+        {
+            return true;
+        }
+
+        foreach (var (name, values) in request.Query)
+        {
+            if (Has(name) || values.Any(Has))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool Has(string? text) => text is not null && text.Any(char.IsControl);
+}
