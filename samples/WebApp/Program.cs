@@ -1,2 +1,36 @@
-var app = WebApplication.CreateBuilder(args).Build();
+using Larder.Samples.WebApp.Catalog;
+using Larder.Samples.WebApp.Data;
+using Larder.Samples.WebApp.Hosting;
+
+var builder = WebApplication.CreateBuilder(args);
+
+// In memory, unless REDIS_URL or VALKEY_HOST (or the section "Larder" of appsettings.json) names a server.
+builder.Services.AddLarder(builder.Configuration)
+    .AddHttpScope(scope => scope
+        .FromRoute("tenant")
+        .FromHeader("X-Tenant") // A demonstration: behind no gateway, any client may claim to be any tenant.
+        .AllowTenants((_, tenant) => Tenants.Exists(tenant)))
+    .AddOutputCaching();
+builder.Services.AddHealthChecks().AddLarder();
+
+builder.Services.AddCatalogData(builder.Configuration, builder.Environment);
+builder.Services.AddSingleton<ProductStore>().AddScoped<ProductCatalog>().AddScoped<DataCacheLog>();
+builder.Services.AddControllers();
+builder.Services.AddProblemDetails();
+builder.Services.AddOpenApi();
+
+var app = builder.Build();
+
+app.UseExceptionHandler();
+app.UseStatusCodePages();
+app.UseRouting();
+app.UseLarderScope();
+app.UseDataCacheHeader();
+app.UseOutputCache();
+
+app.MapControllers();
+app.MapLarderHealth();
+app.MapOpenApi();
+app.MapLandingPage();
+
 app.Run();

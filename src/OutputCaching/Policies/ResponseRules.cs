@@ -22,6 +22,12 @@ internal static class ResponseRules
             return "status";
         }
 
+        // Where the output cache runs before authentication, only the response knows who asked.
+        if (context.User.Identity?.IsAuthenticated == true)
+        {
+            return "authenticated";
+        }
+
         if (!StringValues.IsNullOrEmpty(response.Headers.SetCookie))
         {
             return "set-cookie";
