@@ -11,6 +11,8 @@ namespace Larder;
 internal sealed class LarderEnvironment(IConfiguration? configuration)
 {
     private const string NamespaceSuffix = "_CACHE_TTL_SECONDS";
+    private const double LongestSeconds = 100d * 365 * 86_400;
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromHours(1);
 
     public void Apply(LarderOptions options)
     {
@@ -25,22 +27,29 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         options.DefaultExpiration = FindSeconds(valkey, "CACHE_TTL") ?? options.DefaultExpiration;
         options.DefaultExpiration = Seconds("KV_CACHE_TTL_SECONDS") ?? options.DefaultExpiration;
         options.DefaultExpiration = Seconds("CACHE_TTL_DEFAULT") ?? options.DefaultExpiration;
+    }
+
+    /// <summary>
+    /// Expirations of namespaces that neither code nor the configuration has given one. Runs when these have declared theirs, so
+    /// that <c>FAVICON_CACHE_TTL_SECONDS</c> finds the namespace "Favicon" in its own casing; an undeclared one is "favicon".
+    /// </summary>
+    public void ApplyToNamespaces(LarderOptions options)
+    {
         foreach (var (name, value) in Variables().Where(variable => variable.Key.EndsWith(NamespaceSuffix, StringComparison.Ordinal)))
         {
             var upper = name[..^NamespaceSuffix.Length];
-            if (upper.Length == 0 || upper == "KV")
+            if (upper.Length == 0 || upper == "KV" || string.IsNullOrWhiteSpace(value))
             {
                 continue;
             }
 
-            // FAVICON_CACHE_TTL_SECONDS is about the namespace registered as "favicon" in any casing, otherwise "favicon".
             var known = options.Namespaces.Keys.FirstOrDefault(key => string.Equals(key, upper, StringComparison.OrdinalIgnoreCase)) ?? upper.ToLowerInvariant();
             if (!options.Namespaces.TryGetValue(known, out var forNamespace))
             {
                 options.Namespaces[known] = forNamespace = new NamespaceOptions();
             }
 
-            forNamespace.DefaultExpiration = ParseSeconds(name, value);
+            forNamespace.DefaultExpiration ??= ParseSeconds(name, value);
         }
     }
 
@@ -68,21 +77,23 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         {
             options = new ConfigurationOptions
             {
-                DefaultDatabase = FindNumber(valkey, "DB"),
+                DefaultDatabase = FindNumber(valkey, "DB", 0, int.MaxValue),
                 Password = Find(valkey, "PASSWORD"),
                 User = Find(valkey, "USERNAME"),
                 Ssl = FindFlag(valkey, "TLS") ?? false,
             };
-            options.EndPoints.Add(Find(valkey, "HOST") ?? "localhost", FindNumber(valkey, "PORT") ?? 6379);
+            options.EndPoints.Add(Find(valkey, "HOST") ?? "localhost", FindNumber(valkey, "PORT", 1, ushort.MaxValue) ?? 6379);
         }
         else
         {
             return null;
         }
 
-        if (FindSeconds(valkey, "TIMEOUT") is { } timeout)
+        if (FindName(valkey, "TIMEOUT") is { } timeoutName && Seconds(timeoutName) is { } timeout)
         {
-            options.ConnectTimeout = (int)timeout.TotalMilliseconds;
+            options.ConnectTimeout = timeout > TimeSpan.Zero && timeout <= LongestTimeout
+                ? (int)timeout.TotalMilliseconds
+                : throw new FormatException($"{timeoutName} is '{Get(timeoutName)}'. It must be a number of seconds above 0, at most {LongestTimeout.TotalSeconds}.");
         }
 
         if (FindFlag(valkey, "RETRY_ON_TIMEOUT") == false)
@@ -100,35 +111,39 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         _ => Get("VALKEY_HOST") is not null || Get("VALKEY_URL") is not null,
     };
 
-    // The VALKEY_ variables fall back to the REDIS_ ones.
-    private string? Find(bool valkey, string name) => (valkey ? Get("VALKEY_" + name) : null) ?? Get("REDIS_" + name);
+    // The VALKEY_ variables fall back to the REDIS_ ones. A fault is reported by the variable that holds it.
+    private string? FindName(bool valkey, string name) =>
+        valkey && Get("VALKEY_" + name) is not null ? "VALKEY_" + name
+        : Get("REDIS_" + name) is not null ? "REDIS_" + name
+        : null;
 
-    private TimeSpan? FindSeconds(bool valkey, string name) => (valkey ? Seconds("VALKEY_" + name) : null) ?? Seconds("REDIS_" + name);
+    private string? Find(bool valkey, string name) => FindName(valkey, name) is { } found ? Get(found) : null;
 
-    private int? FindNumber(bool valkey, string name)
+    private TimeSpan? FindSeconds(bool valkey, string name) => FindName(valkey, name) is { } found ? Seconds(found) : null;
+
+    private int? FindNumber(bool valkey, string name, int least, int most)
     {
-        if (Find(valkey, name) is not { } text)
+        if (FindName(valkey, name) is not { } found)
         {
             return null;
         }
 
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        return int.TryParse(Get(found), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
             ? number
-            : throw new FormatException($"{(valkey ? "VALKEY_" : "REDIS_")}{name} is '{text}'. It must be a whole number.");
+            : throw new FormatException($"{found} is '{Get(found)}'. It must be a whole number from {least} to {most}.");
     }
 
-    private bool? FindFlag(bool valkey, string name) => Find(valkey, name)?.Trim().ToLowerInvariant() switch
+    private bool? FindFlag(bool valkey, string name) => FindName(valkey, name) is not { } found ? null : Get(found)!.Trim().ToLowerInvariant() switch
     {
-        null => null,
         "1" or "true" or "yes" or "on" => true,
         "0" or "false" or "no" or "off" => false,
-        var other => throw new FormatException($"{(valkey ? "VALKEY_" : "REDIS_")}{name} is '{other}'. Use true or false."),
+        var other => throw new FormatException($"{found} is '{other}'. Use true or false."),
     };
 
     private TimeSpan? Seconds(string name) => Get(name) is { } text ? ParseSeconds(name, text) : null;
 
     private static TimeSpan ParseSeconds(string name, string text) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds <= TimeSpan.MaxValue.TotalSeconds / 2
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and <= LongestSeconds
             ? TimeSpan.FromSeconds(seconds)
             : throw new FormatException($"{name} is '{text}'. It must be a number of seconds, zero or more.");
 

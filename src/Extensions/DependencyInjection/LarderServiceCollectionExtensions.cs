@@ -80,6 +80,7 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton(new LarderMarker(WrapsForeign: TakeOver(services)));
         services.AddOptions<LarderOptions>()
             .Configure<IServiceProvider>(static (options, provider) => new LarderEnvironment(provider.GetService<IConfiguration>()).Apply(options))
+            .PostConfigure<IServiceProvider>(static (options, provider) => new LarderEnvironment(provider.GetService<IConfiguration>()).ApplyToNamespaces(options))
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<LarderOptions>, LarderOptionsValidator>();
         services.AddOptions<ServerSettings>();

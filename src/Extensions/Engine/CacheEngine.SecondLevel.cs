@@ -51,35 +51,18 @@ internal sealed partial class CacheEngine
             return default!;
         }
 
-        // Everything that could change while the factory runs is noted before it starts.
-        var generation = _groups.Counter;
-        var origin = answers ? await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false) : null;
-        var activity = origin is not null && loader.TakesContext ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
-        var stores = origin is not null && WritesShared(load.Policy);
-        var lease = default(Lease);
-        if (stores && _leases is not null)
+        var start = answers ? await BeginLoadAsync(load, physicalKey, found.ObsoleteId).ConfigureAwait(false) : new LoadStart<T> { Generation = _groups.Counter };
+        if (start.Found.IsValid)
         {
-            (lease, found) = await WaitForLeaseAsync(load, physicalKey, found.ObsoleteId).ConfigureAwait(false);
-            if (found.IsValid)
-            {
-                return found.Value;
-            }
-
-            if (lease.Waited)
-            {
-                // The stamps were noted before the wait: still right, but what was invalidated meanwhile would make the
-                // result invalid on arrival for no reason.
-                generation = _groups.Counter;
-                origin = await CaptureAsync(scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
-                activity = origin is not null && loader.TakesContext ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
-                stores = origin is not null;
-            }
+            return start.Found.Value;
         }
 
+        var (lease, origin) = (start.Lease, start.Origin);
         try
         {
+            var activity = origin is not null && loader.TakesContext ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
             var value = await RunFactoryAsync(load, loader).ConfigureAwait(false);
-            if (load.IsNotStored || !TryAddLateTags(load, generation))
+            if (load.IsNotStored || !TryAddLateTags(load, start.Generation))
             {
                 return value;
             }
@@ -93,7 +76,7 @@ internal sealed partial class CacheEngine
                 }
             }
 
-            await StoreLoadedAsync(load, value, physicalKey, generation, origin, stores && WritesShared(load.Policy), lease).ConfigureAwait(false);
+            await StoreLoadedAsync(load, value, physicalKey, start.Generation, origin, lease).ConfigureAwait(false);
             return value;
         }
         finally
@@ -263,37 +246,52 @@ internal sealed partial class CacheEngine
     }
 
     /// <summary>
-    /// Takes the key's lease, waiting while another node holds it; or finds the value that node has stored meanwhile.
-    /// Neither when the server does not answer: then the factory runs and its result stays on this node.
+    /// Notes everything that could change while the factory runs, and takes the key's lease where there are leases, waiting
+    /// while another node holds it; or finds the value that node has stored meanwhile. Without lease and value when the
+    /// server does not answer: then the factory runs and its result stays on this node.
     /// </summary>
-    private async ValueTask<(Lease Lease, Found<T> Found)> WaitForLeaseAsync<T>(Load<T> load, string physicalKey, long obsoleteId)
+    /// <remarks>
+    /// A lease is signed with the stamps its load has noted. Someone who has noted others was told of an invalidation in
+    /// between (or has not been told yet), so the two loads cannot share a result, and the lease changes hands at once:
+    /// a load that was overtaken holds up nobody. Should the one who was told less take it, both have loaded for
+    /// themselves, and what is stored is invalid to the rest.
+    /// </remarks>
+    private async ValueTask<LoadStart<T>> BeginLoadAsync<T>(Load<T> load, string physicalKey, long obsoleteId)
     {
         var token = RandomId.Next();
         var poll = FirstPoll;
-        var waited = false;
+        var force = !load.Policy.ReadsSecondLevel;
         var patience = EngineClock.AddSaturating(_clock.Now, _options.LeaseDuration * 6);
         while (true)
         {
+            var generation = _groups.Counter;
+            var origin = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+            if (origin is null || _leases is null || !WritesShared(load.Policy))
+            {
+                return new LoadStart<T> { Generation = generation, Origin = origin };
+            }
+
             // A holder that is alive and never ends must not hold up the other nodes for ever: then each loads for itself,
             // and only the holder may store.
             if (_clock.Now >= patience)
             {
-                return default;
+                return new LoadStart<T> { Generation = generation };
             }
 
             // Registered before asking, so that an answer "someone holds it" cannot be followed by a message we miss.
             using var wait = _leaseWaits.Register(load.Flight.Key);
+
             // While a removal of the key waits to be told there, what the second level holds is obsolete and may be replaced.
-            var force = !load.Policy.ReadsSecondLevel || _pending.HasKey(physicalKey);
-            var answer = await _second!.TryLeaseAsync(physicalKey, token, new LeaseDemand(force, obsoleteId)).ConfigureAwait(false);
+            var demand = new LeaseDemand(force || _pending.HasKey(physicalKey), obsoleteId, origin.Signature());
+            var answer = await _second!.TryLeaseAsync(physicalKey, token, demand).ConfigureAwait(false);
             if (!answer.Succeeded)
             {
-                return default;
+                return new LoadStart<T> { Generation = generation };
             }
 
             if (answer.Value.Granted)
             {
-                return (_leases!.Keep(physicalKey, token, waited), default);
+                return new LoadStart<T> { Generation = generation, Origin = origin, Lease = _leases.Keep(physicalKey, token) };
             }
 
             using (var stored = answer.Value.Found)
@@ -308,34 +306,28 @@ internal sealed partial class CacheEngine
                     var found = await UseStoredAsync(load, physicalKey, stored.Data).ConfigureAwait(false);
                     if (found.IsValid)
                     {
-                        return (default, found);
+                        return new LoadStart<T> { Found = found };
                     }
 
-                    if (found.ObsoleteId == obsoleteId)
-                    {
-                        // Unreadable: there is no id to name it by, so it is replaced by force.
-                        var forced = await _second.TryLeaseAsync(physicalKey, token, new LeaseDemand(true, 0)).ConfigureAwait(false);
-                        return (forced is { Succeeded: true, Value.Granted: true } ? _leases!.Keep(physicalKey, token, waited) : default, default);
-                    }
-
+                    // Unreadable: there is no id to name it by, so it is replaced by force.
+                    force |= found.ObsoleteId == obsoleteId;
                     obsoleteId = found.ObsoleteId;
                     continue;
                 }
             }
 
-            waited = true;
             await wait.WaitAsync(poll, _clock.Provider, load.Flight.Token).ConfigureAwait(false);
             poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll;
         }
     }
 
-    private async ValueTask StoreLoadedAsync<T>(Load<T> load, T value, string physicalKey, long generation, EntryOrigin? origin, bool stores, Lease lease)
+    private async ValueTask StoreLoadedAsync<T>(Load<T> load, T value, string physicalKey, long generation, EntryOrigin? origin, Lease lease)
     {
-        if (!stores || (_leases is not null && !lease.IsHeld))
+        if (origin is null || !WritesShared(load.Policy))
         {
             // Not at the second level, by choice or because it does not answer. Without an origin the entry is only as good as
             // what this node hears (see VerifyAsync).
-            StoreInMemoryOnly(load, value, generation, stores || origin is null ? null : origin with { Id = 0 });
+            StoreInMemoryOnly(load, value, generation, origin is null ? null : origin with { Id = 0 });
             return;
         }
 
@@ -443,6 +435,18 @@ internal sealed partial class CacheEngine
     }
 
     private static void Observe(Task task) => _ = task.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
+
+    /// <summary>What a load knows when its factory starts; or the value that made it unnecessary.</summary>
+    private readonly record struct LoadStart<T>
+    {
+        public Found<T> Found { get; init; }
+
+        public long Generation { get; init; }
+
+        public EntryOrigin? Origin { get; init; }
+
+        public Lease Lease { get; init; }
+    }
 
     /// <summary>A valid value, or the id of one that is not, or nothing, or no answer.</summary>
     private readonly struct Found<T>

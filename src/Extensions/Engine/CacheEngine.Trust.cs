@@ -152,7 +152,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
 
     // Stamps read before this moment are not used.
     private long StampsReadAfter(long now) =>
-        _backplane is null ? EngineClock.AddSaturating(now, -_options.StampAge)
+        _backplane is null ? EngineClock.AddSaturating(now, _options.StampAge / -2)
         : now < Volatile.Read(ref _trustedUntil) ? long.MinValue
         : now;
 
@@ -163,7 +163,8 @@ internal sealed partial class CacheEngine : IBackplaneListener
             return expires;
         }
 
-        return Math.Min(expires, EngineClock.AddSaturating(now, _options.StampAge));
+        // Half the age for the stamp it was checked with, half for the entry itself: together no more than StampAge.
+        return Math.Min(expires, EngineClock.AddSaturating(now, _options.StampAge / 2));
     }
 
     /// <summary>

@@ -12,6 +12,9 @@ namespace Larder.Engine;
 /// </remarks>
 internal sealed class EvictionQueues(int maximumEntries, long maximumBytes, Action<MemoryEntry> evict)
 {
+    private int _maximumEntries = maximumEntries;
+    private long _maximumBytes = maximumBytes;
+
     public const byte MaximumHits = 3;
 
     private readonly Lock _lock = new();
@@ -54,9 +57,18 @@ internal sealed class EvictionQueues(int maximumEntries, long maximumBytes, Acti
 
             _count++;
             _bytes += entry.Size;
-            while ((_count > maximumEntries || _bytes > maximumBytes) && EvictOne())
-            {
-            }
+            Fit();
+        }
+    }
+
+    /// <summary>Sets the bounds anew, and evicts what is beyond them.</summary>
+    public void Resize(int maximumEntries, long maximumBytes)
+    {
+        lock (_lock)
+        {
+            _maximumEntries = maximumEntries;
+            _maximumBytes = maximumBytes;
+            Fit();
         }
     }
 
@@ -74,7 +86,7 @@ internal sealed class EvictionQueues(int maximumEntries, long maximumBytes, Acti
             Uncount(entry, residence);
             _removedCount++;
             _removedBytes += entry.Size;
-            if (_removedCount > (_count / 2) + 64 || _removedBytes > maximumBytes / 8)
+            if (_removedCount > (_count / 2) + 64 || _removedBytes > _maximumBytes / 8)
             {
                 Rebuild(_small);
                 Rebuild(_main);
@@ -84,10 +96,17 @@ internal sealed class EvictionQueues(int maximumEntries, long maximumBytes, Acti
         }
     }
 
+    private void Fit()
+    {
+        while ((_count > _maximumEntries || _bytes > _maximumBytes) && EvictOne())
+        {
+        }
+    }
+
     private bool EvictOne()
     {
         // The small queue gives first while it holds more than its tenth, by number or by bytes.
-        if (_smallCount > maximumEntries / 10 || _smallBytes > maximumBytes / 10 || _main.Count == 0)
+        if (_smallCount > _maximumEntries / 10 || _smallBytes > _maximumBytes / 10 || _main.Count == 0)
         {
             if (TryEvictSmall())
             {
@@ -190,7 +209,7 @@ internal sealed class EvictionQueues(int maximumEntries, long maximumBytes, Acti
     // One fingerprint per slot; a newer one takes the slot, which is the ghost queue's bound and expiry in one.
     private void RememberGhost(MemoryEntry entry)
     {
-        _ghosts ??= new uint[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(maximumEntries, 64, 1 << 22))];
+        _ghosts ??= new uint[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(_maximumEntries, 64, 1 << 22))];
         var hash = KeyHash.Compute(entry.Key, entry.Scope.HashSeed);
         _ghosts[hash & (uint)(_ghosts.Length - 1)] = (uint)(hash >> 32) | 1;
     }

@@ -16,7 +16,9 @@ internal sealed class GuardedSecondLevel
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly CircuitBreakerStateProvider _state = new();
+    private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(1);
+
+    private long _openUntil;
     private readonly ResiliencePipeline _breaker;
 
     public GuardedSecondLevel(SecondLevel inner, TimeSpan timeout, TimeProvider time, ILogger logger)
@@ -32,16 +34,17 @@ internal sealed class GuardedSecondLevel
                 FailureRatio = 0.5,
                 MinimumThroughput = 4,
                 SamplingDuration = TimeSpan.FromSeconds(5),
-                BreakDuration = TimeSpan.FromSeconds(1),
-                StateProvider = _state,
+                BreakDuration = BreakDuration,
                 ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome.Exception is not null),
                 OnOpened = arguments =>
                 {
+                    Volatile.Write(ref _openUntil, _time.GetTimestamp() + (long)(BreakDuration.TotalSeconds * _time.TimestampFrequency));
                     _logger.SecondLevelLost(arguments.Outcome.Exception);
                     return default;
                 },
                 OnClosed = arguments =>
                 {
+                    Volatile.Write(ref _openUntil, 0);
                     _logger.SecondLevelBack();
                     return default;
                 },
@@ -53,8 +56,18 @@ internal sealed class GuardedSecondLevel
 
     public bool KeepsOwnMemory => _inner.KeepsOwnMemory;
 
-    /// <summary>Whether calls are answered without asking the server, because it failed lately.</summary>
-    public bool IsOpen => _state.CircuitState is CircuitState.Open or CircuitState.Isolated;
+    /// <summary>
+    /// Whether a call would be answered without asking the server, because it failed lately. By the clock rather than by
+    /// the breaker's state: that one leaves "open" only when a call is tried, and callers who look here first would never try.
+    /// </summary>
+    public bool IsOpen
+    {
+        get
+        {
+            var until = Volatile.Read(ref _openUntil);
+            return until != 0 && _time.GetTimestamp() < until;
+        }
+    }
 
     public ValueTask<Answer<StoredPayload>> GetAsync(string key, HybridCacheEntryFlags flags) =>
         RunAsync(static (level, s, token) => level.GetAsync(s.key, s.flags, token), (key, flags));

@@ -22,9 +22,9 @@ internal sealed class LeaseKeeper : IAsyncDisposable
 
     public int Count => _held.Count;
 
-    public Lease Keep(string key, long token, bool waited)
+    public Lease Keep(string key, long token)
     {
-        var lease = new Lease(key, token, _time.GetTimestamp(), waited);
+        var lease = new Lease(key, token, _time.GetTimestamp());
         _held[token] = lease;
         return lease;
     }
@@ -55,7 +55,7 @@ internal sealed class LeaseKeeper : IAsyncDisposable
 }
 
 /// <summary>A lease that a load of this node holds, or none.</summary>
-internal readonly record struct Lease(string Key, long Token, long TakenAt, bool Waited)
+internal readonly record struct Lease(string Key, long Token, long TakenAt)
 {
     public bool IsHeld => Token != 0;
 }

@@ -103,7 +103,11 @@ internal enum EntryResidence : byte
 }
 
 /// <summary>What an entry's second-level copy says: its random id, and the stamps from before its load.</summary>
-internal sealed record EntryOrigin(long Id, long ScopeStamp, long[]? TagStamps);
+internal sealed record EntryOrigin(long Id, long ScopeStamp, long[]? TagStamps)
+{
+    /// <summary>All stamps as one number: equal for loads that have noted the same.</summary>
+    public long Signature() => ScopeState.Fold([ScopeStamp, .. TagStamps ?? []]);
+}
 
 /// <summary>What a new entry is made of.</summary>
 internal readonly record struct EntryMetadata

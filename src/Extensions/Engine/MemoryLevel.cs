@@ -21,6 +21,8 @@ internal sealed class MemoryLevel
     private readonly ConcurrentDictionary<MemoryKey, MemoryEntry>.AlternateLookup<MemoryKeyView> _lookup;
     private readonly EvictionQueues _values;
     private readonly EvictionQueues _negatives;
+    private readonly int _maximumEntries;
+    private readonly long _maximumBytes;
     private readonly long _maximumSize;
 
     public MemoryLevel(int maximumEntries, long maximumBytes)
@@ -29,9 +31,11 @@ internal sealed class MemoryLevel
         _maximumSize = maximumBytes / 4;
         _lookup = _entries.GetAlternateLookup<MemoryKeyView>();
 
-        // "Not found" has a tenth of its own: probing random keys pushes out other such knowledge, and nothing else.
+        // "Not found" may take a tenth: probing random keys pushes out other such knowledge, and at most that share of the rest.
+        _maximumEntries = maximumEntries;
+        _maximumBytes = maximumBytes;
         _negatives = new EvictionQueues(Math.Max(1, maximumEntries / 10), maximumBytes / 10, Forget);
-        _values = new EvictionQueues(maximumEntries - Math.Max(1, maximumEntries / 10), maximumBytes - (maximumBytes / 10), Forget);
+        _values = new EvictionQueues(maximumEntries, maximumBytes, Forget);
     }
 
     /// <summary>An entry left the table: replaced, removed, expired or evicted.</summary>
@@ -86,11 +90,15 @@ internal sealed class MemoryLevel
 
         if (replaced is not null)
         {
-            Queues(replaced).Remove(replaced);
+            Unqueue(replaced);
             Departed?.Invoke(replaced, EntryDeparture.Replaced);
         }
 
         Queues(entry).Add(entry);
+        if (entry is NegativeEntry)
+        {
+            ShareOut();
+        }
     }
 
     public bool Remove(ScopeState scope, ReadOnlySpan<char> key, EntryDeparture departure = EntryDeparture.Removed)
@@ -100,7 +108,7 @@ internal sealed class MemoryLevel
             return false;
         }
 
-        Queues(entry).Remove(entry);
+        Unqueue(entry);
         Departed?.Invoke(entry, departure);
         return true;
     }
@@ -113,7 +121,7 @@ internal sealed class MemoryLevel
             return false;
         }
 
-        Queues(entry).Remove(entry);
+        Unqueue(entry);
         Departed?.Invoke(entry, departure);
         return true;
     }
@@ -132,6 +140,18 @@ internal sealed class MemoryLevel
 
         return removed;
     }
+
+    private void Unqueue(MemoryEntry entry)
+    {
+        Queues(entry).Remove(entry);
+        if (entry is NegativeEntry)
+        {
+            ShareOut();
+        }
+    }
+
+    // Values have what "not found" does not take.
+    private void ShareOut() => _values.Resize(_maximumEntries - _negatives.Count, _maximumBytes - _negatives.Bytes);
 
     private EvictionQueues Queues(MemoryEntry entry) => entry is NegativeEntry ? _negatives : _values;
 

@@ -95,7 +95,8 @@ internal enum LeaseEnd
 /// <summary>When a lease may be given.</summary>
 /// <param name="Force">Also over a value and another's lease, which is broken: the caller means to replace what is there.</param>
 /// <param name="Obsolete">The id of an entry that does not stand against the lease, because it is known to be invalid; zero for none.</param>
-internal readonly record struct LeaseDemand(bool Force, long Obsolete);
+/// <param name="Signature">The stamps the load has noted, as one number. A lease with another signature does not stand against this one.</param>
+internal readonly record struct LeaseDemand(bool Force, long Obsolete, long Signature = 0);
 
 /// <summary>Answer to a request for a lease: it was granted, or there is a value, or neither because someone holds it.</summary>
 internal readonly struct LeaseAnswer(bool granted, StoredPayload found)

@@ -4,9 +4,10 @@ namespace Larder.Redis;
 internal static class RedisScripts
 {
     /// <summary>
-    /// KEYS value, lease · ARGV token, milliseconds, '1' to force, id of an entry that does not count (8 bytes, or empty).
+    /// KEYS value, lease · ARGV token, milliseconds, '1' to force, id of an entry that does not count (8 bytes, or empty), signature.
     /// Gives the value that stands against the lease, or 1 when the lease was taken, or 0 when someone else holds it; the holder's
-    /// token is then marked with a '+', so that it tells the others when it is done, and need not where nobody waits.
+    /// lease is then marked with a '+', so that it tells the others when it is done, and need not where nobody waits.
+    /// A lease is 16 digits of token, 16 of signature, and perhaps the mark. One with another signature does not count.
     /// The id stands at bytes 8 to 15 of a payload (see EntryPayload).
     /// </summary>
     public const string TryLease =
@@ -16,15 +17,15 @@ internal static class RedisScripts
           if id ~= '' and id ~= ARGV[4] then
             return redis.call('GET', KEYS[1])
           end
-          if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
-            return 1
+          local lease = redis.call('GET', KEYS[2])
+          if lease and string.sub(lease, 17, 32) == ARGV[5] then
+            if #lease == 32 then
+              redis.call('APPEND', KEYS[2], '+')
+            end
+            return 0
           end
-          if redis.call('STRLEN', KEYS[2]) == 16 then
-            redis.call('APPEND', KEYS[2], '+')
-          end
-          return 0
         end
-        redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+        redis.call('SET', KEYS[2], ARGV[1] .. ARGV[5], 'PX', ARGV[2])
         return 1
         """;
 
@@ -41,7 +42,7 @@ internal static class RedisScripts
           redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
         end
         redis.call('DEL', KEYS[2])
-        return #lease > 16 and 2 or 1
+        return #lease > 32 and 2 or 1
         """;
 
     /// <summary>KEYS value, lease · ARGV payload, milliseconds or '0' for ever. Stores the value and breaks the lease.</summary>
@@ -86,7 +87,7 @@ internal static class RedisScripts
           return 0
         end
         redis.call('DEL', KEYS[1])
-        return #lease > 16 and 2 or 1
+        return #lease > 32 and 2 or 1
         """;
 
     /// <summary>

@@ -64,7 +64,7 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         }
 
         var result = await EvaluateAsync(
-            RedisScripts.TryLease, [key, LeaseKey(key)], [Text(token), Milliseconds(leaseDuration), demand.Force ? "1" : "0", obsolete]).ConfigureAwait(false);
+            RedisScripts.TryLease, [key, LeaseKey(key)], [Text(token), Milliseconds(leaseDuration), demand.Force ? "1" : "0", obsolete, Text(demand.Signature)]).ConfigureAwait(false);
         return result.Resp2Type == ResultType.Integer
             ? new LeaseAnswer((long)result == 1, default)
             : new LeaseAnswer(false, new StoredPayload((byte[]?)result, null));
