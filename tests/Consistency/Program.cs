@@ -1,1 +1,35 @@
-Console.WriteLine("later");
+using Larder.Consistency.Commands;
+
+const string Help =
+    """
+    Checks what Larder promises about consistency, on servers that it starts itself.
+
+      check      G1, G2: random reads, writes and invalidations; looks for stale reads and lost invalidations
+                   --server redis|valkey|redis-cluster|valkey-cluster|sentinel   --nodes 3   --processes
+                   --operations 1000000   --seconds 1800   --readers 32  --writers 2   --seed 1
+                   --faults none|all|drop,reorder,subscriptions,connections,flush,evict,freeze,restart,failover,kill-master,pause,kill
+                   --skew 10000   --load 20   --level-delay 10   --backplane-delay 30   (milliseconds)
+                   --backplane-timeout 2000   --lease 2000   --tenants 3   --keys 40   --tags 8
+                   --broken leases|stamps   (must be found out)   --cache simple   (another cache, to compare)
+
+    Exit code: 0 when what was promised held, 1 when not, 2 for a wrong command line.
+    """;
+
+try
+{
+    switch (args is [var command, ..] ? command : "--help")
+    {
+        case "check":
+            return await CheckCommand.RunAsync(new Arguments(args[1..]));
+        case "node":
+            return await NodeCommand.RunAsync(args[1..]);
+        default:
+            Console.WriteLine(Help);
+            return args is ["--help" or "-h" or "help", ..] ? 0 : 2;
+    }
+}
+catch (Exception exception) when (exception is FormatException or ArgumentException)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 2;
+}

@@ -1,0 +1,20 @@
+using Larder.Consistency.Checking;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Larder.Consistency.Nodes;
+
+/// <summary>One node under check: a cache per tenant, and its clears.</summary>
+internal abstract class CheckedNode : IAsyncDisposable
+{
+    /// <summary>Whether the scopes above the tenants' namespaces can be cleared.</summary>
+    public abstract bool HasLevels { get; }
+
+    public abstract HybridCache Cache(int tenant);
+
+    public abstract ValueTask ClearAsync(Change level, int tenant);
+
+    /// <summary>Ends when the node takes part: connected, subscribed, hearing.</summary>
+    public abstract Task ReadyAsync();
+
+    public abstract ValueTask DisposeAsync();
+}

@@ -1,0 +1,56 @@
+using Larder.Consistency.Checking;
+using Larder.Consistency.Faults;
+
+namespace Larder.Consistency.Nodes;
+
+/// <summary>One node with its workers: in this process, or the whole of a process of its own.</summary>
+internal sealed class NodeHost : IAsyncDisposable
+{
+    private readonly CheckedNode _node;
+    private readonly Worker[] _readers;
+    private readonly Worker[] _writers;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _running = Task.CompletedTask;
+
+    public NodeHost(NodeSettings settings, int number, Source source, SimpleStore? store)
+    {
+        Chaos = new NodeChaos(settings);
+        _node = settings.Cache == CacheKind.Larder ? new LarderNode(settings, number, Chaos) : new SimpleNode(settings, store!);
+        _readers = [.. Enumerable.Range(0, settings.Readers).Select(i => new Worker(_node, number, source, settings, (settings.Seed * 1_000_003) + (number * 1_009) + i))];
+        _writers = [.. Enumerable.Range(0, settings.Writers).Select(i => new Worker(_node, number, source, settings, (settings.Seed * 1_000_033) + (number * 1_013) + i))];
+    }
+
+    public NodeChaos Chaos { get; }
+
+    public long Operations => _readers.Concat(_writers).Sum(worker => worker.Operations);
+
+    public Task ReadyAsync() => _node.ReadyAsync();
+
+    public void Start() => _running = Task.WhenAll(
+        _readers.Select(reader => Task.Run(() => reader.ReadUntilAsync(_stop.Token))).Concat(_writers.Select(writer => Task.Run(() => writer.ChangeUntilAsync(_stop.Token)))));
+
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+    }
+
+    public Task ReadAllAsync() => _readers[0].ReadAllAsync();
+
+    public History Collect()
+    {
+        var history = new History();
+        foreach (var worker in _readers.Concat(_writers))
+        {
+            history.Add(worker.History);
+        }
+
+        return history;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _node.DisposeAsync();
+        _stop.Dispose();
+    }
+}
