@@ -29,6 +29,8 @@ public class MicrosoftContractTests : HybridCacheContract
 
     protected override bool OversizeStaysInMemory => true;
 
+    protected override bool HasScopes => false;
+
     protected override void AddCache(IServiceCollection services, string prefix, Action<LarderOptions> configure)
     {
         var settings = new LarderOptions();
@@ -65,6 +67,14 @@ public sealed class MicrosoftWrappedContractTests : MicrosoftContractTests
     protected override bool OversizeStaysInMemory => false;
 
     protected override bool ReferencesAreKept => false;
+
+    protected override bool HasScopes => true;
+
+    protected override Task<bool> CopyStoredAsync(string from, string to)
+    {
+        Second[to] = Second[from];
+        return Task.FromResult(true);
+    }
 
     protected override void AddCache(IServiceCollection services, string prefix, Action<LarderOptions> configure)
     {

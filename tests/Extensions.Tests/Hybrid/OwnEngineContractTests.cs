@@ -20,7 +20,6 @@ public abstract class ServerContract(ServerKind kind) : HybridCacheContract
 
     protected override bool IsShared => true;
 
-
     protected override async Task PrepareAsync() => Server = await TestServers.GetAsync(kind);
 
     protected override void AddCache(IServiceCollection services, string prefix, Action<LarderOptions> configure) =>
@@ -75,8 +74,6 @@ public sealed class PlainDistributedContractTests : HybridCacheContract
 [NeedsServer(ServerKind.Redis)]
 public sealed class MicrosoftRedisContractTests() : ServerContract(ServerKind.Redis)
 {
-    protected override bool OvertakenLoadsDelay => false;
-
     protected override string InstanceName => Prefix;
 
     protected override void AddCache(IServiceCollection services, string prefix, Action<LarderOptions> configure)

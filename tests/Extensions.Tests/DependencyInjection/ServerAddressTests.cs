@@ -1,0 +1,96 @@
+using System.Net;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Larder.Tests.DependencyInjection;
+
+public sealed class ServerAddressTests
+{
+    [Theory]
+    [InlineData("redis://cache.local", "Unspecified/cache.local:6379", false)]
+    [InlineData("redis://cache.local:7000/3", "Unspecified/cache.local:7000", false)]
+    [InlineData("rediss://cache.local", "Unspecified/cache.local:6379", true)]
+    [InlineData("valkey://cache.local", "Unspecified/cache.local:6379", false)]
+    [InlineData("valkeys://cache.local:1", "Unspecified/cache.local:1", true)]
+    [InlineData("REDISS://cache.local", "Unspecified/cache.local:6379", true)]
+    [InlineData("redis://127.0.0.1:6380", "127.0.0.1:6380", false)]
+    [InlineData("redis://[::1]", "[::1]:6379", false)]
+    [InlineData("redis://[::1]:6380/", "[::1]:6380", false)]
+    [InlineData("redis://a,b:1, c:2", "Unspecified/a:6379 Unspecified/b:1 Unspecified/c:2", false)]
+    [InlineData("redis://a?client=x", "Unspecified/a:6379", false)]
+    [InlineData("a:1,b:2,ssl=true", "Unspecified/a:1 Unspecified/b:2", true)]
+    public void An_address_names_its_servers(string text, string servers, bool tls)
+    {
+        var options = ServerAddress.Parse(text);
+
+        Assert.Equal(servers, string.Join(' ', options.EndPoints.Select(endPoint => endPoint is IPEndPoint address ? address.ToString() : endPoint.ToString())));
+        Assert.Equal(tls, options.Ssl);
+    }
+
+    [Theory]
+    [InlineData("redis://user:pass@h", "user", "pass")]
+    [InlineData("redis://:pass@h", null, "pass")]
+    [InlineData("redis://user@h", "user", null)]
+    [InlineData("redis://us%40er:p%3Aa%2Fs%23s@h", "us@er", "p:a/s#s")]
+    [InlineData("redis://user:with@at@h", "user", "with@at")]
+    [InlineData("redis://user:with:colon@h", "user", "with:colon")]
+    [InlineData("h,user=me,password=secret", "me", "secret")]
+    public void An_address_may_hold_credentials(string text, string? user, string? password)
+    {
+        var options = ServerAddress.Parse(text);
+
+        Assert.Equal((user, password), (options.User, options.Password));
+    }
+
+    [Theory]
+    [InlineData("redis://h", null)]
+    [InlineData("redis://h/", null)]
+    [InlineData("redis://h/0", 0)]
+    [InlineData("redis://h:1/15", 15)]
+    public void An_address_may_name_a_database(string text, int? database) => Assert.Equal(database, ServerAddress.Parse(text).DefaultDatabase);
+
+    [Theory]
+    [InlineData("http://h", "http://")]
+    [InlineData("redis://", "redis://")]
+    [InlineData("redis:///0", "redis:///0")]
+    [InlineData("redis://h/abc", "'abc'")]
+    [InlineData("redis://h/-1", "'-1'")]
+    [InlineData("redis://h/99999999999", "'99999999999'")]
+    [InlineData("redis://h:x", "'x'")]
+    [InlineData("redis://h:0", "'0'")]
+    [InlineData("redis://h:65536", "'65536'")]
+    [InlineData("redis://h:", "''")]
+    [InlineData("h:1,nonsense=1", "nonsense")]
+    [InlineData("connectTimeout=5", "connectTimeout=5")]
+    public void An_address_that_is_none_is_refused_with_the_part_that_is_wrong(string text, string quoted) =>
+        Assert.Contains(quoted, Assert.Throws<FormatException>(() => ServerAddress.Parse(text)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("redis://user:secret@h:x")]
+    [InlineData("redis://user:se@secret@h/x")]
+    [InlineData("ftp://user:secret@h")]
+    [InlineData("h:1,password=secret,nonsense=1")]
+    [InlineData("h:1,PASSWORD=secret,nonsense=1")]
+    public void No_message_shows_a_password(string text)
+    {
+        var exception = Assert.Throws<FormatException>(() => ServerAddress.Parse(text));
+
+        Assert.DoesNotContain("secret", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("  ")]
+    public void Nothing_is_no_address(string? text) => Assert.ThrowsAny<ArgumentException>(() => ServerAddress.Parse(text!));
+
+    [Fact]
+    public void A_server_that_is_away_neither_stops_the_application_nor_holds_up_commands()
+    {
+        var options = ServerAddress.Parse("redis://h");
+        ServerAddress.ApplyDefaults(options);
+
+        Assert.False(options.AbortOnConnectFail);
+        Assert.Same(BacklogPolicy.FailFast, options.BacklogPolicy);
+    }
+}
