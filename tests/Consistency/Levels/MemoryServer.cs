@@ -11,7 +11,7 @@ internal sealed class MemoryServer
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, byte[]> _values = [];
-    private readonly Dictionary<string, (long Token, long Until)> _leases = [];
+    private readonly Dictionary<string, (long Token, long Signature, long Until)> _leases = [];
     private readonly Dictionary<string, long> _stamps = [];
     private long _count;
 
@@ -73,13 +73,13 @@ internal sealed class MemoryServer
                     return new LeaseAnswer(false, new StoredPayload(server._values[key], null));
                 }
 
-                if (server._leases.TryGetValue(key, out var held) && held.Until > Environment.TickCount64)
+                if (server._leases.TryGetValue(key, out var held) && held.Signature == demand.Signature && held.Until > Environment.TickCount64)
                 {
                     return new LeaseAnswer(false, default);
                 }
             }
 
-            server._leases[key] = (token, Environment.TickCount64 + (long)server.LeaseDuration.TotalMilliseconds);
+            server._leases[key] = (token, demand.Signature, Environment.TickCount64 + (long)server.LeaseDuration.TotalMilliseconds);
             return new LeaseAnswer(true, default);
         });
 
@@ -103,7 +103,7 @@ internal sealed class MemoryServer
                 return false;
             }
 
-            server._leases[key] = (token, Environment.TickCount64 + (long)server.LeaseDuration.TotalMilliseconds);
+            server._leases[key] = (token, server._leases[key].Signature, Environment.TickCount64 + (long)server.LeaseDuration.TotalMilliseconds);
             return true;
         });
 
