@@ -130,13 +130,23 @@ internal sealed partial class CacheEngine
 
         var scope = load.Flight.Key.Scope;
         var scopeStamp = await _stamps!.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false);
+        if (scopeStamp != header.ScopeStamp && await _stamps.QuestionAsync(scope.Levels).ConfigureAwait(false))
+        {
+            scopeStamp = await _stamps.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false);
+        }
+
         if (scopeStamp == 0 || scopeStamp != header.ScopeStamp)
         {
             return invalid;
         }
 
         var (groups, tagStamps) = await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false);
-        if (groups is null && header.Tags.Length != 0)
+        if (tagStamps is null && groups is not null && await _stamps.QuestionAsync(groups).ConfigureAwait(false))
+        {
+            (groups, tagStamps) = await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false);
+        }
+
+        if (tagStamps is null && groups is not null)
         {
             return invalid;
         }
@@ -187,7 +197,7 @@ internal sealed partial class CacheEngine
         return new Found<T>(value);
     }
 
-    /// <summary>The groups of stored tags if each stamp is still the current one, otherwise nothing.</summary>
+    /// <summary>The groups of stored tags (null for none), and their stamps if each is still the current one.</summary>
     private async ValueTask<(Group[]? Groups, long[]? Stamps)> MatchTagsAsync(ScopeState scope, TagStamp[] tags)
     {
         if (tags.Length == 0)
@@ -211,7 +221,7 @@ internal sealed partial class CacheEngine
             match &= stamps[i] != 0 && stamps[i] == tags[i].Stamp;
         }
 
-        return match ? (groups, stamps) : default;
+        return (groups, match ? stamps : null);
     }
 
     /// <summary>A new entry's id and its groups' stamps as they are now, or null when they cannot be had.</summary>

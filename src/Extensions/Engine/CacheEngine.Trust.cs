@@ -143,12 +143,8 @@ internal sealed partial class CacheEngine : IBackplaneListener
         _logger.BackplaneDoubt(cause);
     }
 
-    // Under the lock. Whoever sees the raised counter must see that keys are in doubt too, so that is said first.
-    private void DoubtEverything()
-    {
-        Volatile.Write(ref _doubtGeneration, long.MaxValue);
-        Volatile.Write(ref _doubtGeneration, _groups.DoubtEverything());
-    }
+    // Whoever sees the raised counter must see that keys are in doubt too, so that is said first.
+    private void DoubtEverything() => _groups.DoubtEverything(generation => Volatile.Write(ref _doubtGeneration, generation));
 
     // Stamps read before this moment are not used.
     private long StampsReadAfter(long now) =>

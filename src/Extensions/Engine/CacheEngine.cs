@@ -56,7 +56,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         if (second is not null)
         {
             _second = new GuardedSecondLevel(second, options.SecondLevelTimeout, time, logger);
-            _stamps = new StampReader(_second, _clock, StampsReadAfter);
+            _stamps = new StampReader(_second, _clock, StampsReadAfter, _groups.Invalidate);
             if (second.HasLeases)
             {
                 using (ExecutionContext.SuppressFlow())

@@ -19,6 +19,7 @@ internal sealed class Group(string id, long generation = 0)
     private long _stamp;
     private long _stampLivesUntil;
     private long _stampReadAt;
+    private long _questionedAt;
     private int _pending;
 
     /// <summary>The name under which the second level keeps the stamp; unique within the application's prefix.</summary>
@@ -58,6 +59,25 @@ internal sealed class Group(string id, long generation = 0)
         {
             stamp = _stamp;
             return stamp != 0 && _pending == 0 && _stampReadAt >= readAfter && _stampLivesUntil >= livesUntil;
+        }
+    }
+
+    /// <summary>
+    /// The stamp this node believes in, if it was read more than a second ago: one that an entry contradicts should be read
+    /// again, but not with every such entry.
+    /// </summary>
+    public bool TryQuestion(long now, out long believed)
+    {
+        lock (_lock)
+        {
+            believed = _stamp;
+            if (_stamp == 0 || _pending != 0 || now - Math.Max(_stampReadAt, _questionedAt) < 1_000)
+            {
+                return false;
+            }
+
+            _questionedAt = now;
+            return true;
         }
     }
 

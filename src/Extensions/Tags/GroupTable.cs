@@ -9,6 +9,9 @@ namespace Larder.Tags;
 /// group to a new count when it starts and again when the second level has been told. A load that began before the
 /// invalidation completed therefore noted a smaller count than its group has afterwards, whatever the interleaving. A load
 /// that began later read its source, and the second level, after the change.</para>
+/// <para>A count is published only when everything it stands for has been raised and has forgotten its stamp. Were it visible
+/// earlier, a load could note it together with a stamp from before, and would pass for later than the invalidation. Who
+/// reads the old count while groups are being raised is merely put in doubt for nothing.</para>
 /// <para>Scopes and groups are held weakly: what no entry, flight or caller refers to is forgotten. Nothing that could be
 /// served depends on a forgotten group, and one that is made anew knows no stamp.</para>
 /// </remarks>
@@ -20,7 +23,7 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
     private readonly WeakTable<Group> _levels = new();
     private readonly Group _everything = new("s:*");
     private readonly Queue<Group> _recent = new();
-    private readonly Lock _recentLock = new();
+    private readonly Lock _raising = new();
     private long _forgottenBefore;
     private long _counter = 1;
 
@@ -51,57 +54,68 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
     /// <summary>Puts everything that depends on the group in doubt: its entries are compared with the current stamp before they are served.</summary>
     public void Invalidate(Group group)
     {
-        var generation = Interlocked.Increment(ref _counter);
-        group.Invalidate(generation);
-        if (!group.Id.StartsWith("s:", StringComparison.Ordinal))
+        lock (_raising)
         {
-            Remember(group);
-            return;
-        }
-
-        // A scope that is added after the counter was raised starts from its levels' generations, or later.
-        foreach (var scope in _scopes.Values())
-        {
-            if (Array.IndexOf(scope.Levels, group) >= 0)
+            var generation = _counter + 1;
+            group.Invalidate(generation);
+            if (group.Id.StartsWith("s:", StringComparison.Ordinal))
             {
-                scope.Raise(generation);
+                foreach (var scope in _scopes.Values())
+                {
+                    if (Array.IndexOf(scope.Levels, group) >= 0)
+                    {
+                        scope.Raise(generation);
+                    }
+                }
             }
+            else
+            {
+                Remember(group);
+            }
+
+            Volatile.Write(ref _counter, generation);
         }
     }
 
-    /// <summary>Puts everything in doubt and forgets all stamps: messages may have been missed. Returns the new count.</summary>
-    public long DoubtEverything()
+    /// <summary>
+    /// Puts everything in doubt and forgets all stamps: messages may have been missed. Tells <paramref name="announce"/> the new
+    /// count before anyone can see it, and returns it.
+    /// </summary>
+    public long DoubtEverything(Action<long>? announce = null)
     {
-        var generation = Interlocked.Increment(ref _counter);
-        _everything.Invalidate(generation);
-        foreach (var level in _levels.Values())
+        lock (_raising)
         {
-            level.Invalidate(generation);
-        }
-
-        foreach (var scope in _scopes.Values())
-        {
-            foreach (var tag in scope.Tags())
+            var generation = _counter + 1;
+            announce?.Invoke(generation);
+            _everything.Invalidate(generation);
+            foreach (var level in _levels.Values())
             {
-                tag.Invalidate(generation);
+                level.Invalidate(generation);
             }
 
-            scope.Raise(generation);
-        }
+            foreach (var scope in _scopes.Values())
+            {
+                scope.TagActivity.Invalidate(generation);
+                foreach (var tag in scope.Tags())
+                {
+                    tag.Invalidate(generation);
+                }
 
-        return generation;
+                scope.Raise(generation);
+            }
+
+            Volatile.Write(ref _counter, generation);
+            return generation;
+        }
     }
 
     // Held for a while, so that a load under way that comes to name the tag finds out.
     private void Remember(Group tag)
     {
-        lock (_recentLock)
+        _recent.Enqueue(tag);
+        if (_recent.Count > RememberedTags)
         {
-            _recent.Enqueue(tag);
-            if (_recent.Count > RememberedTags)
-            {
-                Volatile.Write(ref _forgottenBefore, Math.Max(_forgottenBefore, _recent.Dequeue().Generation));
-            }
+            Volatile.Write(ref _forgottenBefore, Math.Max(_forgottenBefore, _recent.Dequeue().Generation));
         }
     }
 
@@ -118,6 +132,9 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
             ];
             return new ScopeState(made.Engine, made.Scope, id, levels, made.Table.Defaults(made.Scope.Namespace));
         });
+
+        // A level that was invalidated after the state was made, and before it stood in the table, was not raised here.
+        state.Raise(state.Levels.Max(level => level.Generation));
         scope.State = state;
         return state;
     }

@@ -3,7 +3,7 @@ using Larder.Engine;
 namespace Larder.Tags;
 
 /// <summary>Stamps of groups: from this node's memory while it may be trusted, otherwise from the second level.</summary>
-internal sealed class StampReader(GuardedSecondLevel second, EngineClock clock, Func<long, long> readAfter)
+internal sealed class StampReader(GuardedSecondLevel second, EngineClock clock, Func<long, long> readAfter, Action<Group> invalidate)
 {
     /// <summary>
     /// How long the server keeps a stamp at least. A stamp must outlive the entries that carry it, or they are lost with it, so
@@ -38,6 +38,27 @@ internal sealed class StampReader(GuardedSecondLevel second, EngineClock clock, 
     {
         var now = clock.Now;
         return group.TryGetStamp(readAfter(now), EngineClock.AddSaturating(now, expiration), out var stamp) ? new(stamp) : new(ReadAsync(group, expiration));
+    }
+
+    /// <summary>
+    /// Asks the second level about stamps that a stored entry contradicts. The server may have lost one and given out another,
+    /// of which no message tells. Says whether any was another; what depends on it is then in doubt.
+    /// </summary>
+    public async ValueTask<bool> QuestionAsync(IEnumerable<Group> groups)
+    {
+        var changed = false;
+        foreach (var group in groups)
+        {
+            if (group.TryQuestion(clock.Now, out var believed)
+                && await second.GetStampAsync(group.Id, MinimumLife).ConfigureAwait(false) is { Succeeded: true } read
+                && read.Value != believed)
+            {
+                invalidate(group);
+                changed = true;
+            }
+        }
+
+        return changed;
     }
 
     private async ValueTask<long> ReadAsync(ScopeState scope, TimeSpan expiration)

@@ -1,0 +1,84 @@
+using Larder.Tests.Shared;
+using Microsoft.Extensions.Caching.Distributed;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace Larder.Tests;
+
+/// <summary>Where a contract of Larder's own runs: which second level, and how long until another node has followed.</summary>
+internal sealed class Backend(ServerKind? kind, Action<IServiceCollection, SteppedClock>? register = null)
+{
+    private readonly string _prefix = $"larder-{Guid.NewGuid():N}";
+
+    public SteppedClock Clock { get; } = new();
+
+    public bool IsShared => kind is not null;
+
+    public string Prefix => _prefix;
+
+    public static Backend Memory() => new(null);
+
+    public static Backend Of(ServerKind kind) => new(kind);
+
+    public static Backend Plain()
+    {
+        TestDistributedCache? store = null;
+        return new Backend(null, (services, clock) => services.AddSingleton<IDistributedCache>(store ??= new TestDistributedCache(clock)));
+    }
+
+    public static Backend Foreign() => new(null, (services, _) => services.AddSingleton<HybridCache, ForeignHybridCache>());
+
+    public async Task<CacheNode> StartNodeAsync(Action<LarderOptions>? configure = null)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddSingleton<TimeProvider>(Clock);
+        register?.Invoke(services, Clock);
+        var larder = services.AddLarder(options =>
+        {
+            options.Prefix = _prefix;
+
+            // A busy machine must not look like a server that is away.
+            options.SecondLevelTimeout = TimeSpan.FromSeconds(20);
+            configure?.Invoke(options);
+        });
+        if (kind is { } server)
+        {
+            larder.UseRedis((await TestServers.GetAsync(server)).ConnectionString);
+        }
+
+        return await CacheNode.StartAsync(services);
+    }
+}
+
+/// <summary>A contract of Larder's own, run over one back end by each concrete class.</summary>
+public abstract class LarderContract : IAsyncLifetime
+{
+    private readonly List<CacheNode> _nodes = [];
+
+    private protected abstract Backend Backend { get; }
+
+    private protected SteppedClock Clock => Backend.Clock;
+
+    internal HybridCache Cache => _nodes[0].Cache;
+
+    private protected CacheNode Node => _nodes[0];
+
+    public async Task InitializeAsync() => await StartAsync(null);
+
+    public async Task DisposeAsync()
+    {
+        foreach (var node in _nodes)
+        {
+            await node.DisposeAsync();
+        }
+    }
+
+    private protected async Task<CacheNode> StartAsync(Action<LarderOptions>? configure)
+    {
+        var node = await Backend.StartNodeAsync(configure);
+        _nodes.Add(node);
+        return node;
+    }
+}
