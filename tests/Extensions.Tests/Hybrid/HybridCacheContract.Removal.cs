@@ -80,7 +80,7 @@ public abstract partial class HybridCacheContract
     [ContractFact]
     public async Task A_key_removed_on_one_node_is_gone_on_the_others()
     {
-        if (IsShared && FencesLoads)
+        if (IsShared && FencesLoads && NoticesKeysOfOthers)
         {
             await HoldsOnTheOthersAsync(() => Cache.RemoveAsync("key"));
         }
@@ -89,7 +89,7 @@ public abstract partial class HybridCacheContract
     [ContractFact]
     public async Task A_value_set_on_one_node_is_read_on_the_others()
     {
-        if (!IsShared || !FencesLoads)
+        if (!IsShared || !FencesLoads || !NoticesKeysOfOthers)
         {
             return;
         }

@@ -32,6 +32,18 @@ public abstract partial class HybridCacheContract : IAsyncLifetime
     /// <summary>Whether keys with control characters are cached.</summary>
     protected virtual bool CachesAnyCharacter => true;
 
+    /// <summary>Whether null text and null arrays come back as null, rather than empty.</summary>
+    protected virtual bool KeepsNullApartFromEmpty => true;
+
+    /// <summary>Whether a key of the greatest length is cached in any scope.</summary>
+    protected virtual bool CachesLongestKeys => true;
+
+    /// <summary>Whether the second level may hold another value than memory does.</summary>
+    protected virtual bool LevelsMayDiffer => true;
+
+    /// <summary>Whether a node notices that a single key was changed on another.</summary>
+    protected virtual bool NoticesKeysOfOthers => true;
+
     /// <summary>Whether a value that cannot be serialized is still returned to its caller.</summary>
     protected virtual bool SurvivesSerializers => true;
 

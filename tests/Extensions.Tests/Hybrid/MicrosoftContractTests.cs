@@ -23,6 +23,8 @@ public class MicrosoftContractTests : HybridCacheContract
 
     protected override bool CachesAnyCharacter => false;
 
+    protected override bool KeepsNullApartFromEmpty => false;
+
     protected override bool SurvivesSerializers => false;
 
     protected override bool RefusesEmptyTags => false;
@@ -67,6 +69,17 @@ public sealed class MicrosoftWrappedContractTests : MicrosoftContractTests
     protected override bool OversizeStaysInMemory => false;
 
     protected override bool ReferencesAreKept => false;
+
+    protected override bool KeepsNullApartFromEmpty => true;
+
+    // Microsoft's limit of 1024 characters is on the physical key.
+    protected override bool CachesLongestKeys => false;
+
+    // After a write only what was written is accepted for the key, whichever level it went to.
+    protected override bool LevelsMayDiffer => false;
+
+    // Without a backplane nothing tells this node's wrapped cache that another one changed a key.
+    protected override bool NoticesKeysOfOthers => false;
 
     protected override bool HasScopes => true;
 

@@ -93,6 +93,23 @@ public sealed class MicrosoftRedisContractTests() : ServerContract(ServerKind.Re
     }
 }
 
+/// <summary>Larder around a <see cref="HybridCache"/> of the process, with stamps and the backplane on a server.</summary>
+[NeedsServer(ServerKind.Redis)]
+public sealed class ForeignOnRedisContractTests() : ServerContract(ServerKind.Redis)
+{
+    protected override bool IsShared => false;
+
+    protected override bool ReferencesAreKept => false;
+
+    protected override void AddCache(IServiceCollection services, string prefix, Action<LarderOptions> configure)
+    {
+        services.AddSingleton<HybridCache, ForeignHybridCache>();
+        base.AddCache(services, prefix, configure);
+    }
+
+    protected override Task<bool> CopyStoredAsync(string from, string to) => Task.FromResult(false);
+}
+
 /// <summary>Larder around a <see cref="HybridCache"/> that the application registered.</summary>
 public sealed class ForeignContractTests : HybridCacheContract
 {

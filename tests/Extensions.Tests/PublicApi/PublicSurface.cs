@@ -68,7 +68,7 @@ internal static class PublicSurface
 
     private static string? Describe(MemberInfo member) => member switch
     {
-        ConstructorInfo constructor when !constructor.IsStatic => $"{NameOf(constructor.DeclaringType!)}{Parameters(constructor)}",
+        ConstructorInfo constructor when !constructor.IsStatic => $"new{Parameters(constructor)}",
         MethodInfo { IsSpecialName: false } or MethodInfo { Name: "op_Equality" or "op_Inequality" or "op_Implicit" or "op_Explicit" } => Method((MethodInfo)member),
         PropertyInfo property => $"{property.Name}{Accessors(property)} -> {Annotated(property.PropertyType, Nullability.Create(property))}{Modifiers(property.GetAccessors(true)[0])}",
         FieldInfo { IsLiteral: true } field => $"{field.Name} = {field.GetRawConstantValue()} -> {NameOf(field.FieldType)}",

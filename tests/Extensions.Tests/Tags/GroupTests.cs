@@ -1,3 +1,4 @@
+using Larder.Backplane;
 using Larder.Engine;
 using Larder.Tags;
 using Larder.Tests.Engine;
@@ -95,7 +96,7 @@ public sealed class GroupTests
         scope.Levels[2].Learn(2, scope.Levels[2].Generation, 0, long.MaxValue);
         var entry = Entries.Create(scope, "key", generation: engine.Groups.Counter);
 
-        engine.Groups.DoubtEverything();
+        ((IBackplaneListener)engine).OnMissed("a test");
 
         Assert.False(entry.IsCurrent());
         Assert.False(tag.TryGetStamp(0, 0, out _) || scope.Levels[2].TryGetStamp(0, 0, out _));
