@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
 
@@ -83,7 +84,7 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
             {
                 if (_failure is not null)
                 {
-                    throw _failure;
+                    ExceptionDispatchInfo.Throw(_failure);
                 }
 
                 return _result;
