@@ -8,7 +8,6 @@ namespace Larder.Samples.WebApp.Catalog;
 [Route("products")]
 [Route("t/{tenant}/products")]
 [RequireTenant(StatusCodes.Status404NotFound)]
-[Produces("application/json")]
 public sealed class ProductsController(ProductCatalog catalog) : ControllerBase
 {
     private static string Tenant => CacheScope.Current.Tenant!;

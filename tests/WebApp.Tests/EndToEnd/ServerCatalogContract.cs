@@ -1,0 +1,44 @@
+using System.Net;
+using Larder.Tests.Shared;
+using Xunit;
+
+namespace Larder.Tests;
+
+/// <summary>What the sample does besides where a server connects its nodes.</summary>
+public abstract class ServerCatalogContract : CatalogContract
+{
+    protected override string SecondLevel => "server";
+
+    [ContractFact]
+    public async Task A_second_node_finds_the_data_of_the_first()
+    {
+        await using var other = new CatalogHost(await SettingsAsync(), sharedWith: Host);
+        using var first = await Client.GetAsync("/t/acme/products/20");
+        using var second = await other.CreateClient().GetAsync("/t/acme/products/20");
+
+        // Pages are kept by each node alone so far.
+        Assert.Equal((Responses.Miss, "miss"), (first.CacheStatus(), first.DataCache()));
+        Assert.Equal((Responses.Miss, "hit"), (second.CacheStatus(), second.DataCache()));
+    }
+
+    [ContractFact]
+    public async Task An_update_on_one_node_drops_data_and_pages_of_the_other()
+    {
+        await using var other = new CatalogHost(await SettingsAsync(), sharedWith: Host);
+        var otherClient = other.CreateClient();
+        const string path = "/t/acme/products/21";
+        (await Client.GetAsync(path)).Dispose();
+        (await otherClient.GetAsync(path)).Dispose();
+        using var cached = await otherClient.GetAsync(path);
+        Assert.True(cached.IsHit());
+
+        using var update = await Client.WriteAsync(HttpMethod.Put, path, Responses.Draft("Seen everywhere", "ACM-00021"));
+        Assert.Equal(HttpStatusCode.OK, update.StatusCode);
+
+        await Poll.UntilAsync(async () =>
+        {
+            using var read = await otherClient.GetAsync(path);
+            return (await read.ProductAsync()).Name == "Seen everywhere";
+        }, "the other node serves the new product", TimeSpan.FromSeconds(6));
+    }
+}
