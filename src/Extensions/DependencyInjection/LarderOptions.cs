@@ -66,7 +66,7 @@ public sealed class LarderOptions
     /// </summary>
     public long MaximumMemoryBytes { get; set; } = 256L * 1024 * 1024;
 
-    /// <summary>How long an answer of the second level is awaited before the call goes on without it. Default 500 ms. Positive.</summary>
+    /// <summary>How long an answer of the second level is awaited before the call goes on without it. Default 500 ms. Positive, at most 5 minutes.</summary>
     public TimeSpan SecondLevelTimeout { get; set; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
@@ -83,7 +83,7 @@ public sealed class LarderOptions
 
     /// <summary>
     /// How long a node trusts its memory of stamps and entries where no backplane tells it of changes (any
-    /// <c>IDistributedCache</c> other than Redis and Valkey). Default 5 seconds. Positive.
+    /// <c>IDistributedCache</c> other than Redis and Valkey). Default 5 seconds. Positive, at most a day.
     /// </summary>
     public TimeSpan StampAge { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -98,7 +98,7 @@ public sealed class LarderOptions
 
     /// <summary>
     /// How often one of the nodes gives back what invalidated entries still take at a Redis or Valkey server (see
-    /// <see cref="ICacheAdmin.PurgeAsync"/>). Default 1 hour; <see cref="TimeSpan.Zero"/> for never. Not negative. Other
+    /// <see cref="ICacheAdmin.PurgeAsync"/>). Default 1 hour; <see cref="TimeSpan.Zero"/> for never. At most 30 days. Other
     /// second levels cannot be scanned; their entries go when they expire.
     /// </summary>
     public TimeSpan PurgeInterval { get; set; } = TimeSpan.FromHours(1);

@@ -16,17 +16,23 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Check(faults, options.MaximumPayloadBytes is >= 1 and <= 512L * 1024 * 1024, nameof(options.MaximumPayloadBytes), options.MaximumPayloadBytes, "from 1 to 536870912 (512 MiB)");
         Check(faults, options.MaximumMemoryEntries >= 16, nameof(options.MaximumMemoryEntries), options.MaximumMemoryEntries, "at least 16");
         Check(faults, options.MaximumMemoryBytes >= 64 * 1024, nameof(options.MaximumMemoryBytes), options.MaximumMemoryBytes, "at least 65536 (64 KiB)");
-        Positive(faults, nameof(options.SecondLevelTimeout), options.SecondLevelTimeout);
+        Check(faults, options.SecondLevelTimeout > TimeSpan.Zero && options.SecondLevelTimeout <= TimeSpan.FromMinutes(5), nameof(options.SecondLevelTimeout), options.SecondLevelTimeout, "longer than zero and at most 00:05:00");
         Check(faults, options.LeaseDuration >= TimeSpan.FromMilliseconds(100) && options.LeaseDuration <= TimeSpan.FromMinutes(5), nameof(options.LeaseDuration), options.LeaseDuration, "from 00:00:00.1 to 00:05:00");
         Check(faults, options.BackplaneTimeout >= TimeSpan.FromMilliseconds(200) && options.BackplaneTimeout <= TimeSpan.FromMinutes(5), nameof(options.BackplaneTimeout), options.BackplaneTimeout, "from 00:00:00.2 to 00:05:00");
-        Positive(faults, nameof(options.StampAge), options.StampAge);
+        Check(faults, options.StampAge > TimeSpan.Zero && options.StampAge <= TimeSpan.FromDays(1), nameof(options.StampAge), options.StampAge, "longer than zero and at most 1.00:00:00");
         Check(faults, Enum.IsDefined(options.OnInvalidationFailure), nameof(options.OnInvalidationFailure), options.OnInvalidationFailure, "CompleteAndRecover or Throw");
         Check(faults, options.MaximumPendingInvalidations >= 1, nameof(options.MaximumPendingInvalidations), options.MaximumPendingInvalidations, "at least 1");
-        Check(faults, options.PurgeInterval >= TimeSpan.Zero, nameof(options.PurgeInterval), options.PurgeInterval, "zero (never) or longer");
+        Check(faults, options.PurgeInterval >= TimeSpan.Zero && options.PurgeInterval <= TimeSpan.FromDays(30), nameof(options.PurgeInterval), options.PurgeInterval, "from zero (never) to 30.00:00:00");
         Positive(faults, nameof(options.NotFoundExpiration), options.NotFoundExpiration);
         Check(faults, options.Jitter is >= 0 and <= 0.5, nameof(options.Jitter), options.Jitter, "from 0 to 0.5");
         foreach (var (key, value) in options.Namespaces)
         {
+            if (value is null)
+            {
+                faults.Add($"Larder: Namespaces[{key}] is null; give it options, or remove it.");
+                continue;
+            }
+
             Positive(faults, $"Namespaces[{key}].NotFoundExpiration", value.NotFoundExpiration);
             Check(faults, value.Jitter is null or (>= 0 and <= 0.5), $"Namespaces[{key}].Jitter", value.Jitter, "from 0 to 0.5");
             Check(faults, value.DefaultExpiration is null || value.DefaultExpiration >= TimeSpan.Zero, $"Namespaces[{key}].DefaultExpiration", value.DefaultExpiration, "zero (caching off) or longer");

@@ -51,45 +51,61 @@ public static class LarderServiceCollectionExtensions
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configuration">The application's configuration, or its <c>Larder</c> section.</param>
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "LarderOptions holds only simple values and is referenced here.")]
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "LarderOptions holds only simple values and is referenced here.")]
     public static ILarderBuilder AddLarder(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configuration);
-        AddCore(services);
-        var section = configuration is IConfigurationSection { Key: SectionName } given ? given : configuration.GetSection(SectionName);
-        services.AddOptions<LarderOptions>().Bind(section);
-        services.AddOptions<ServerSettings>().Configure(server =>
-        {
-            if ((section["Redis"] ?? section["Valkey"]) is { Length: > 0 } address)
-            {
-                server.Configuration ??= ServerAddress.Parse(address);
-            }
-        });
+        AddCore(services).Sections.Add(configuration is IConfigurationSection { Key: SectionName } given ? given : configuration.GetSection(SectionName));
         return new LarderBuilder(services);
     }
 
-    private static void AddCore(IServiceCollection services)
+    private static LarderMarker AddCore(IServiceCollection services)
     {
-        if (services.Any(service => service.ServiceType == typeof(LarderMarker)))
+        if (services.FirstOrDefault(service => service.ServiceType == typeof(LarderMarker))?.ImplementationInstance is LarderMarker added)
         {
-            return;
+            return added;
         }
 
-        services.AddSingleton(new LarderMarker(WrapsForeign: TakeOver(services)));
+        var marker = new LarderMarker(WrapsForeign: TakeOver(services));
+        services.AddSingleton(marker);
+
+        // Registered first, so that what code configures comes after it and wins, in whatever order the calls are written.
         services.AddOptions<LarderOptions>()
-            .Configure<IServiceProvider>(static (options, provider) => new LarderEnvironment(provider.GetService<IConfiguration>()).Apply(options))
+            .Configure<IServiceProvider>((options, provider) =>
+            {
+                new LarderEnvironment(provider.GetService<IConfiguration>()).Apply(options);
+                Bind(marker, options);
+            })
             .PostConfigure<IServiceProvider>(static (options, provider) => new LarderEnvironment(provider.GetService<IConfiguration>()).ApplyToNamespaces(options))
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<LarderOptions>, LarderOptionsValidator>();
-        services.AddOptions<ServerSettings>();
+        services.AddOptions<ServerSettings>().Configure(server =>
+        {
+            foreach (var section in marker.Sections)
+            {
+                if ((section["Redis"] ?? section["Valkey"]) is { Length: > 0 } address)
+                {
+                    server.Configuration = ServerAddress.Parse(address);
+                }
+            }
+        });
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(static provider => new LarderMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton<LarderServer>();
         services.AddSingleton(static provider => CreateEngine(provider));
         services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
         services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));
+        return marker;
+    }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "LarderOptions holds only simple values and is referenced here.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "LarderOptions holds only simple values and is referenced here.")]
+    private static void Bind(LarderMarker marker, LarderOptions options)
+    {
+        foreach (var section in marker.Sections)
+        {
+            section.Bind(options);
+        }
     }
 
     /// <summary>Takes a <see cref="HybridCache"/> that is already registered out of the collection, to be wrapped.</summary>
@@ -157,7 +173,10 @@ public static class LarderServiceCollectionExtensions
 
             // Microsoft's implementation keeps its entries in the shared memory cache under the key as given.
             var shared = foreign.GetType().Assembly.GetName().Name == "Microsoft.Extensions.Caching.Hybrid" ? provider.GetService<IMemoryCache>() : null;
-            second = new ForeignSecondLevel(foreign, second, shared, new EngineClock(time));
+            
+            // Where shared stamps have no backplane, nobody tells this process of a key that another changed: its copies must not live long.
+            var longestLocal = second is not null && server.Connection is null ? options.StampAge : TimeSpan.MaxValue;
+            second = new ForeignSecondLevel(foreign, second, shared, longestLocal, new EngineClock(time));
         }
 
         var backplane = server.Connection is null ? null : new RedisBackplaneTransport(server.Connection, prefix);

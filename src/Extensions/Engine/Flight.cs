@@ -115,7 +115,8 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
             }
         }
 
-        _cancellation?.Cancel();
+        // Not on this thread: what the factory has hung on its token is no business of the caller that leaves.
+        _ = _cancellation?.CancelAsync();
     }
 
     public void Succeed(in FlightResult<T> result)

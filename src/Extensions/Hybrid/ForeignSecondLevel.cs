@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
 using Larder.Engine;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Caching.Memory;
@@ -16,10 +18,14 @@ namespace Larder.Hybrid;
 /// value into its memory afterwards. So for some seconds after a change through this process, or one another node told
 /// of, only the entry stored since then is accepted for that key.</para>
 /// </remarks>
-internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamps, IMemoryCache? sharedMemory, EngineClock clock) : SecondLevel
+internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamps, IMemoryCache? sharedMemory, TimeSpan longestLocal, EngineClock clock) : SecondLevel
 {
     private const long BarrierMilliseconds = 30_000;
     private const int MaximumLocalStamps = 100_000;
+    private const int MaximumBarriers = 100_000;
+
+    // Microsoft's implementation does not cache keys of more than 1,024 characters, and says so to nobody.
+    private const int MaximumKeyLength = 900;
 
     private static readonly HybridCacheEntryOptions ReadOnly = new() { Flags = HybridCacheEntryFlags.DisableUnderlyingData };
 
@@ -34,7 +40,7 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
         var options = (flags & (HybridCacheEntryFlags.DisableLocalCache | HybridCacheEntryFlags.DisableDistributedCache)) == 0
             ? ReadOnly
             : new HybridCacheEntryOptions { Flags = HybridCacheEntryFlags.DisableUnderlyingData | flags };
-        var payload = await foreign.GetOrCreateAsync<ForeignPayload?>(key, static _ => default, options, null, cancellationToken).ConfigureAwait(false);
+        var payload = await foreign.GetOrCreateAsync<ForeignPayload?>(Key(key), static _ => default, options, null, cancellationToken).ConfigureAwait(false);
         if (payload?.Data is not { } data || !Passes(key, data))
         {
             return default;
@@ -56,16 +62,16 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
         var options = new HybridCacheEntryOptions
         {
             Expiration = terms.Expiration,
-            LocalCacheExpiration = terms.LocalExpiration,
+            LocalCacheExpiration = terms.LocalExpiration < longestLocal ? terms.LocalExpiration : longestLocal,
             Flags = terms.Flags & ~HybridCacheEntryFlags.DisableUnderlyingData,
         };
-        await foreign.SetAsync(key, new ForeignPayload(data), options, null, cancellationToken).ConfigureAwait(false);
+        await foreign.SetAsync(Key(key), new ForeignPayload(data), options, null, cancellationToken).ConfigureAwait(false);
     }
 
     public override async Task RemoveAsync(string key, CancellationToken cancellationToken)
     {
         Raise(key, 0);
-        await foreign.RemoveAsync(key, cancellationToken).ConfigureAwait(false);
+        await foreign.RemoveAsync(Key(key), cancellationToken).ConfigureAwait(false);
     }
 
     public override async Task ForgetLocallyAsync(string key, CancellationToken cancellationToken)
@@ -73,13 +79,13 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
         Raise(key, 0);
         if (sharedMemory is not null)
         {
-            sharedMemory.Remove(key);
+            sharedMemory.Remove(Key(key));
             return;
         }
 
         // How this implementation names its memory entries is not known. Removing the key altogether costs the new value
         // another load, and leaves no old one.
-        await foreign.RemoveAsync(key, cancellationToken).ConfigureAwait(false);
+        await foreign.RemoveAsync(Key(key), cancellationToken).ConfigureAwait(false);
     }
 
     public override Task<long> GetStampAsync(string group, TimeSpan life, CancellationToken cancellationToken)
@@ -107,6 +113,10 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
 
     public override Task<long> AdvanceAsync(CancellationToken cancellationToken) => stamps?.AdvanceAsync(cancellationToken) ?? Task.FromResult(0L);
 
+    // The entry's header says whose it is, so keys that met here would be misses.
+    private static string Key(string key) =>
+        key.Length <= MaximumKeyLength ? key : $"{key[..256]}#{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}";
+
     private static long Id(ReadOnlySpan<byte> data) =>
         data.Length >= EntryPayload.HeaderLength ? BinaryPrimitives.ReadInt64LittleEndian(data[EntryPayload.IdOffset..]) : 0;
 
@@ -128,10 +138,10 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
         var until = now + BarrierMilliseconds;
         _barriers[key] = new Barrier(allowedId, until);
         _barrierOrder.Enqueue((key, until));
-        while (_barrierOrder.TryPeek(out var oldest) && now >= oldest.Until && _barrierOrder.TryDequeue(out oldest))
+        while (_barrierOrder.TryPeek(out var oldest) && (now >= oldest.Until || _barrierOrder.Count > MaximumBarriers) && _barrierOrder.TryDequeue(out oldest))
         {
             // Raised again since: that one has its own place in the order.
-            if (_barriers.TryGetValue(oldest.Key, out var barrier) && now >= barrier.Until)
+            if (_barriers.TryGetValue(oldest.Key, out var barrier) && barrier.Until <= oldest.Until)
             {
                 _barriers.TryRemove(new KeyValuePair<string, Barrier>(oldest.Key, barrier));
             }

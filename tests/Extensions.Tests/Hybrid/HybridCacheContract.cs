@@ -35,9 +35,6 @@ public abstract partial class HybridCacheContract : IAsyncLifetime
     /// <summary>Whether null text and null arrays come back as null, rather than empty.</summary>
     protected virtual bool KeepsNullApartFromEmpty => true;
 
-    /// <summary>Whether a key of the greatest length is cached in any scope.</summary>
-    protected virtual bool CachesLongestKeys => true;
-
     /// <summary>Whether the second level may hold another value than memory does.</summary>
     protected virtual bool LevelsMayDiffer => true;
 

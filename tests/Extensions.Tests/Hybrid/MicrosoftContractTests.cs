@@ -72,9 +72,6 @@ public sealed class MicrosoftWrappedContractTests : MicrosoftContractTests
 
     protected override bool KeepsNullApartFromEmpty => true;
 
-    // Microsoft's limit of 1024 characters is on the physical key.
-    protected override bool CachesLongestKeys => false;
-
     // After a write only what was written is accepted for the key, whichever level it went to.
     protected override bool LevelsMayDiffer => false;
 
