@@ -12,6 +12,15 @@ const string Help =
                    --backplane-timeout 2000   --lease 2000   --tenants 3   --keys 40   --tags 8
                    --broken leases|stamps   (must be found out)   --cache simple   (another cache, to compare)
 
+      g5         one load per key: many callers in several processes, and a loader that is killed
+                   --server redis   --processes 4   --callers 1000   --rounds 3   --lease 2000
+      g6         what removing a tag costs with 1,000 entries under it, 10,000 …
+                   --server redis   --entries 1000000
+      g7         ever new keys, tags and namespaces through one process: memory must stay flat
+                   --keys 10000000   --memory-entries 20000   --memory-only
+      backplane  delivery times, and messages per second between two nodes
+                   --server redis   --messages 5000   --seconds 5
+
     Exit code: 0 when what was promised held, 1 when not, 2 for a wrong command line.
     """;
 
@@ -21,6 +30,16 @@ try
     {
         case "check":
             return await CheckCommand.RunAsync(new Arguments(args[1..]));
+        case "g5":
+            return await LoadsCommand.RunAsync(new Arguments(args[1..]));
+        case "g6":
+            return await TagsCommand.RunAsync(new Arguments(args[1..]));
+        case "g7":
+            return await SoakCommand.RunAsync(new Arguments(args[1..]));
+        case "backplane":
+            return await BackplaneCommand.RunAsync(new Arguments(args[1..]));
+        case "loader":
+            return await LoaderCommand.RunAsync(args[1..]);
         case "node":
             return await NodeCommand.RunAsync(args[1..]);
         default:

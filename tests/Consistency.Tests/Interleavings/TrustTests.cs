@@ -36,6 +36,7 @@ public sealed class TrustTests : Stage
         Raise();
         await One.Cache.RemoveAsync("key");
         await Poll.UntilAsync(async () => await ReadAsync(Two) == 2, "the silence is noticed", Timeout * 2);
+        await Poll.UntilAsync(() => !Two.Engine.IsTrusted, "its own silence is noticed too");
         Raise();
         await One.Cache.RemoveAsync("key");
         Assert.Equal(3, await ReadAsync(Two));

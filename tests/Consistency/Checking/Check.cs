@@ -28,6 +28,9 @@ internal sealed record Check
     /// <summary>… or so much time is over.</summary>
     public TimeSpan AtMost { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long nothing is done before the last look; null for as long as a node may take to notice anything.</summary>
+    public TimeSpan? Settle { get; init; }
+
     /// <summary>Told now and then how far it is.</summary>
     public Action<string>? Progress { get; init; }
 
@@ -48,7 +51,7 @@ internal sealed record Check
             }
 
             await Task.WhenAll(nodes.Select(node => node.ReadyAsync()));
-            var injector = new FaultInjector(Server!, nodes, async number =>
+            var injector = new FaultInjector(Server, nodes, async number =>
             {
                 var node = Make(number);
                 await node.ReadyAsync();
@@ -67,6 +70,7 @@ internal sealed record Check
     private async Task<Verdict> RunAsync(Topology topology, List<NodeHandle> nodes, FaultInjector injector)
     {
         using var stalls = new StallWatch(Processes ? int.MaxValue : -1, Window);
+        await using var servers = new ServerWatch(injector.Servers, Window);
         using var stop = new CancellationTokenSource();
         foreach (var node in nodes)
         {
@@ -80,7 +84,7 @@ internal sealed record Check
         await Task.WhenAll(nodes.Select(node => node.StopAsync()));
 
         // From here on every invalidation is old, and every node has had the time to hear of it.
-        await Task.Delay(Settings.BackplaneTimeout + TimeSpan.FromSeconds(2));
+        await Task.Delay(Settle ?? (Settings.BackplaneTimeout + TimeSpan.FromSeconds(2)));
         await Task.WhenAll(nodes.Select(node => node.ReadAllAsync()));
         var history = new History();
         foreach (var node in nodes)
@@ -89,6 +93,7 @@ internal sealed record Check
         }
 
         stalls.AddTo(history);
+        await servers.AddToAsync(history);
         history.Disturbances.AddRange(injector.Disturbances);
         return new Judge(topology, history, Window).Decide();
     }

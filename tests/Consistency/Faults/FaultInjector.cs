@@ -7,7 +7,7 @@ using Larder.Tests.Shared;
 namespace Larder.Consistency.Faults;
 
 /// <summary>Injects one fault after the other, with enough time between them that what is promised afterwards can be seen.</summary>
-internal sealed class FaultInjector(ITestServer server, List<NodeHandle> nodes, Func<int, Task<NodeHandle>> replace, NodeSettings settings)
+internal sealed class FaultInjector(ITestServer? server, List<NodeHandle> nodes, Func<int, Task<NodeHandle>> replace, NodeSettings settings)
 {
     private const int FillKeys = 5_000;
 
@@ -21,7 +21,11 @@ internal sealed class FaultInjector(ITestServer server, List<NodeHandle> nodes, 
     // Time to notice, to connect again, and for the breaker to close.
     private TimeSpan Grace => settings.BackplaneTimeout + TimeSpan.FromSeconds(2);
 
-    private IReadOnlyList<Server> Servers => server switch
+    // After a takeover clients go on finding out who is who for a while, and subscriptions move.
+    private TimeSpan GraceAfter(FaultKind kind) => kind is FaultKind.Failover or FaultKind.KillMaster ? Grace + TimeSpan.FromSeconds(3) : Grace;
+
+    /// <summary>The servers that run now.</summary>
+    public IReadOnlyList<Server> Servers => server switch
     {
         Server single => [single],
         ServerCluster cluster => [.. cluster.Nodes.Where(node => node.Process.IsRunning)],
@@ -53,9 +57,9 @@ internal sealed class FaultInjector(ITestServer server, List<NodeHandle> nodes, 
             Counts[kind] = Counts.GetValueOrDefault(kind) + 1;
 
             // Those that are no excuse are noted too, for the traces.
-            Disturbances.Add(new Disturbance(kind.ToString(), disturbed ?? Disturbance.Nobody, from, Stopwatch.GetTimestamp(), disturbed is null ? default : Grace));
+            Disturbances.Add(new Disturbance(kind.ToString(), disturbed ?? Disturbance.Nobody, from, Stopwatch.GetTimestamp(), disturbed is null ? default : GraceAfter(kind)));
 
-            await Task.Delay(disturbed is null ? TimeSpan.FromMilliseconds(500) : Grace + TimeSpan.FromSeconds(1), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(disturbed is null ? TimeSpan.FromMilliseconds(500) : GraceAfter(kind) + TimeSpan.FromSeconds(1), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -90,7 +94,7 @@ internal sealed class FaultInjector(ITestServer server, List<NodeHandle> nodes, 
                 await Task.WhenAll(Servers.Select(one => one.DropClientsAsync()));
                 return -1;
             case FaultKind.Flush:
-                await server.FlushAsync();
+                await server!.FlushAsync();
                 return null;
             case FaultKind.Evict:
                 await EvictAsync(time);
@@ -99,17 +103,17 @@ internal sealed class FaultInjector(ITestServer server, List<NodeHandle> nodes, 
                 await FreezeAsync(time);
                 return -1;
             case FaultKind.Restart:
-                await ((Server)server).RestartAsync();
+                await ((Server)server!).RestartAsync();
                 return -1;
             case FaultKind.Failover when server is SentinelGroup group:
                 await group.FailoverAsync();
                 return -1;
             case FaultKind.Failover:
-                await ((ServerCluster)server).FailoverAsync(_random.Next(ServerCluster.SlotCount));
+                await ((ServerCluster)server!).FailoverAsync(_random.Next(ServerCluster.SlotCount));
                 return -1;
             case FaultKind.KillMaster:
-                await ((ServerCluster)server).KillMasterAsync(_random.Next(ServerCluster.SlotCount));
-                await ((ServerCluster)server).RestoreAsync();
+                await ((ServerCluster)server!).KillMasterAsync(_random.Next(ServerCluster.SlotCount));
+                await ((ServerCluster)server!).RestoreAsync();
                 return -1;
             case FaultKind.Pause:
                 // Now and then for longer than a node is trusted without a sign of life.

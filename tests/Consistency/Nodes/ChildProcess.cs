@@ -11,6 +11,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
+    private readonly HashSet<string> _said = [];
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
 
     public ChildProcess(params string[] arguments)
@@ -36,7 +37,14 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>The latest number after <c>ops</c> that the child has reported.</summary>
     public long Operations { get; private set; }
 
-    public bool HasExited => _process.HasExited;
+    /// <summary>Whether it has said a line that begins so, read or not.</summary>
+    public bool HasSaid(string word)
+    {
+        lock (_said)
+        {
+            return _said.Contains(word);
+        }
+    }
 
     /// <summary>Called in a child, so that it does not outlive its parent, however that ends.</summary>
     public static void DieWithParent()
@@ -116,6 +124,11 @@ internal sealed class ChildProcess : IAsyncDisposable
             }
             else
             {
+                lock (_said)
+                {
+                    _said.Add(line.Split(' ')[0]);
+                }
+
                 _lines.Writer.TryWrite(line);
             }
         }
