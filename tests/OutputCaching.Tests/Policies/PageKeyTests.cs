@@ -1,0 +1,111 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Larder.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+using Xunit;
+
+namespace Larder.Tests;
+
+/// <summary>Different requests have different keys, whatever their parts contain.</summary>
+public sealed class PageKeyTests
+{
+    // Few letters, so that texts which join to the same one are common; and those that separate things elsewhere.
+    private static readonly Gen<string> Text = Gen.Elements('a', 'b', ':', '=', '/', '.', '\u001E', '\u001F', '%', '\uD800').ListOf().Select(list => new string([.. list.Take(4)]));
+    private static readonly Gen<string?> Optional = Gen.OneOf(Gen.Constant<string?>(null), Text.Select(text => (string?)text));
+    private static readonly Gen<string[]> Values = Text.ListOf().Select(list => list.Take(3).ToArray());
+
+    private static readonly PageKey Keys = new(Options.Create(new LarderOptions()));
+
+    private sealed record Request(string? Tenant, string? Project, string PathBase, string Path, string[] First, string[] Second, long Generation)
+    {
+        public string Key()
+        {
+            var request = new DefaultHttpContext().Request;
+            request.Method = "GET";
+            request.Scheme = "https";
+            request.Host = new HostString("shop.example");
+            request.PathBase = new PathString("/" + PathBase);
+            request.Path = new PathString("/" + Path);
+            var query = new Dictionary<string, StringValues>();
+            if (First.Length > 0)
+            {
+                query["a"] = First;
+            }
+
+            if (Second.Length > 0)
+            {
+                query["b"] = Second;
+            }
+
+            request.Query = new QueryCollection(query);
+            var rules = new CacheVaryByRules();
+            Keys.Apply(rules, request, new CacheScope(Tenant, Project), ["a", "b"], Generation);
+            return rules.CacheKeyPrefix!;
+        }
+
+        public string Identity() => System.Text.Json.JsonSerializer.Serialize(new[] { Chars(Tenant), Chars(Project), Chars(PathBase), Chars(Path), List(First), List(Second), $"{Generation}" });
+
+        private static string List(string[] values) => string.Join('|', values.Select(Chars));
+
+        private static string Chars(string? text) => text is null ? "null" : "[" + string.Join(' ', text.Select(c => (int)c)) + "]";
+    }
+
+    [Fact]
+    public void Two_different_requests_never_have_the_same_key()
+    {
+        var requests =
+            from tenant in Optional
+            from project in Optional
+            from pathBase in Text
+            from path in Text
+            from first in Values
+            from second in Values
+            from generation in Gen.Choose(0, 2)
+            select new Request(tenant, project, pathBase, path, first, second, generation);
+        var seen = new Dictionary<string, string>();
+        foreach (var request in requests.Sample(20_000))
+        {
+            var (key, identity) = (request.Key(), request.Identity());
+            if (!seen.TryAdd(key, identity))
+            {
+                Assert.Equal(seen[key], identity);
+            }
+        }
+
+        Assert.True(seen.Count > 1_000, $"only {seen.Count} different requests were tried");
+    }
+
+    [Fact]
+    public void Nothing_is_left_to_the_framework_to_join()
+    {
+        var context = new DefaultHttpContext();
+        context.Request.Headers["X-Lang"] = new StringValues(["a", "\u001E"]);
+        var rules = new CacheVaryByRules { HeaderNames = "X-Lang", QueryKeys = "*", RouteValueNames = "id" };
+        rules.VaryByValues["k"] = "\u001F";
+        Keys.Apply(rules, context.Request, CacheScope.Raw, [], 1);
+
+        Assert.Empty(rules.HeaderNames.ToArray());
+        Assert.Empty(rules.QueryKeys.ToArray());
+        Assert.Empty(rules.RouteValueNames.ToArray());
+        Assert.Empty(rules.VaryByValues);
+        Assert.Matches("^larder:[0-9a-f]{64}$", rules.CacheKeyPrefix);
+    }
+
+    [Fact]
+    public void Tags_of_different_scopes_never_have_the_same_text()
+    {
+        var tags = from tenant in Optional from project in Optional from tag in Text where tag.Length > 0 select (tenant, project, tag);
+        var seen = new Dictionary<string, (string?, string?, string)>();
+        foreach (var item in tags.Sample(20_000))
+        {
+            var text = PageTag.Text(new CacheScope(item.tenant, item.project), item.tag);
+            if (!seen.TryAdd(text, item))
+            {
+                Assert.Equal(seen[text], item);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Larder.Tests;
+
+/// <summary>An application with output caching, asked past any client that would tidy up its requests.</summary>
+internal sealed class PageApp : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private int _served;
+
+    private PageApp(WebApplication app) => _app = app;
+
+    public IServiceProvider Services => _app.Services;
+
+    public HybridCache Cache => Services.GetRequiredService<HybridCache>();
+
+    /// <summary>A number that no other response has: two equal bodies came from the cache.</summary>
+    public int Next() => Interlocked.Increment(ref _served);
+
+    public static async Task<PageApp> StartAsync(
+        Action<PageApp, WebApplication> map,
+        Action<HttpScopeBuilder>? scope = null,
+        Action<IServiceCollection>? services = null,
+        Action<WebApplication>? pipeline = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseTestServer();
+        builder.Logging.ClearProviders();
+        builder.Configuration["CACHE_BACKEND"] = "memory";
+        var larder = builder.Services.AddLarder().AddOutputCaching();
+        if (scope is not null)
+        {
+            larder.AddHttpScope(scope);
+        }
+
+        services?.Invoke(builder.Services);
+        var app = builder.Build();
+        var pages = new PageApp(app);
+        app.UseRouting();
+        if (pipeline is not null)
+        {
+            pipeline(app);
+        }
+        else
+        {
+            if (scope is not null)
+            {
+                app.UseLarderScope();
+            }
+
+            app.UseOutputCache();
+        }
+
+        map(pages, app);
+        await app.StartAsync();
+        return pages;
+    }
+
+    /// <summary>A GET. The path is taken as decoded text, the query as it stands in the URL.</summary>
+    public async Task<Page> GetAsync(string path, string query = "", Action<HttpContext>? configure = null)
+    {
+        var context = await _app.GetTestServer().SendAsync(context =>
+        {
+            context.Request.Method = HttpMethods.Get;
+            context.Request.Scheme = "http";
+            context.Request.Host = new HostString("shop.example");
+            context.Request.Path = new PathString(path);
+            context.Request.QueryString = new QueryString(query);
+            configure?.Invoke(context);
+        });
+        using var reader = new StreamReader(context.Response.Body);
+        return new Page(context.Response.StatusCode, await reader.ReadToEndAsync(), context.Response.Headers["Cache-Status"].ToString(), context.Response.Headers);
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+}
+
+internal sealed record Page(int Status, string Body, string CacheStatus, IHeaderDictionary Headers)
+{
+    public bool IsHit => CacheStatus.StartsWith("larder; hit", StringComparison.Ordinal);
+}
