@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using Xunit;
 
 namespace Larder.Tests.PublicApi;
@@ -11,10 +10,12 @@ public sealed class PublicApiTests
 
     [Theory]
     [InlineData("Larder.Extensions")]
+    [InlineData("Larder.OutputCaching")]
+    [InlineData("Larder.HealthChecks")]
     public async Task The_public_api_is_what_its_file_says(string assembly)
     {
         var actual = PublicSurface.Of(Assembly.Load(assembly));
-        var file = PathOf($"{assembly}.txt");
+        var file = SourceFolder.PathOf("PublicApi", $"{assembly}.txt");
         if (Environment.GetEnvironmentVariable(Accept) == "1")
         {
             await File.WriteAllTextAsync(file, string.Concat(actual.Select(line => line + "\n")));
@@ -30,11 +31,12 @@ public sealed class PublicApiTests
         Assert.Equal(expected, actual);
     }
 
-    [Fact]
-    public void Every_public_type_is_sealed_static_or_made_to_be_implemented() =>
+    [Theory]
+    [InlineData("Larder.Extensions")]
+    [InlineData("Larder.OutputCaching")]
+    [InlineData("Larder.HealthChecks")]
+    public void Every_public_type_is_sealed_static_or_made_to_be_implemented(string assembly) =>
         Assert.DoesNotContain(
-            Assembly.Load("Larder.Extensions").GetExportedTypes(),
+            Assembly.Load(assembly).GetExportedTypes(),
             type => type is { IsClass: true, IsSealed: false, IsAbstract: false });
-
-    private static string PathOf(string file, [CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, file);
 }
