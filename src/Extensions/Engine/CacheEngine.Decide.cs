@@ -58,20 +58,18 @@ internal sealed partial class CacheEngine
             return true;
         }
 
-        var groups = new Group[late.Length];
-        for (var i = 0; i < late.Length; i++)
+        var groups = Array.ConvertAll(late, load.Flight.Key.Scope.Tag);
+
+        // Before the check: who joined after one of them was invalidated must find that out, whether or not the value is stored.
+        load.Flight.FoundTags = groups;
+        if (Array.Exists(groups, group => group.Generation > generation))
         {
-            groups[i] = load.Flight.Key.Scope.Tag(late[i]);
-            if (groups[i].Generation > generation)
-            {
-                _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "tag_invalidated_meanwhile"));
-                return false;
-            }
+            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "tag_invalidated_meanwhile"));
+            return false;
         }
 
         load.Groups = [.. load.Groups ?? [], .. groups];
         load.TagNames = [.. load.TagNames ?? [], .. late];
-        load.Flight.FoundTags = groups;
         return true;
     }
 

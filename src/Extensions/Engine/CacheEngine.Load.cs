@@ -99,7 +99,7 @@ internal sealed partial class CacheEngine
             {
                 var generation = _groups.Counter;
                 value = await RunFactoryAsync(load, loader).ConfigureAwait(false);
-                if (!load.IsNotStored && TryAddLateTags(load, generation))
+                if (TryAddLateTags(load, generation) && !load.IsNotStored)
                 {
                     StoreInMemoryOnly(load, value, generation, origin: null);
                 }

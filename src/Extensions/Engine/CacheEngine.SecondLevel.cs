@@ -62,7 +62,7 @@ internal sealed partial class CacheEngine
         {
             var activity = origin is not null && loader.TakesContext ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
             var value = await RunFactoryAsync(load, loader).ConfigureAwait(false);
-            if (load.IsNotStored || !TryAddLateTags(load, start.Generation))
+            if (!TryAddLateTags(load, start.Generation) || load.IsNotStored)
             {
                 return value;
             }
