@@ -30,6 +30,38 @@ internal sealed class MemoryServer
         }
     }
 
+    /// <summary>What a replica has that lags behind from now on. Calling the result makes it the server.</summary>
+    public Action Replicate()
+    {
+        lock (_lock)
+        {
+            var (values, leases, stamps, count) = (_values.ToArray(), _leases.ToArray(), _stamps.ToArray(), _count);
+            return () =>
+            {
+                lock (_lock)
+                {
+                    Flush();
+                    foreach (var (key, value) in values)
+                    {
+                        _values[key] = value;
+                    }
+
+                    foreach (var (key, lease) in leases)
+                    {
+                        _leases[key] = lease;
+                    }
+
+                    foreach (var (group, stamp) in stamps)
+                    {
+                        _stamps[group] = stamp;
+                    }
+
+                    _count = count;
+                }
+            };
+        }
+    }
+
     private sealed class Level(MemoryServer server) : SecondLevel
     {
         public override bool HasLeases => true;

@@ -1,0 +1,52 @@
+using Larder.Consistency.Levels;
+using Larder.Tests.Shared;
+
+namespace Larder.Consistency.Tests.Interleavings;
+
+/// <summary>A server that takes over and lacks what the lost one had acknowledged.</summary>
+public sealed class TakeoverTests : Stage
+{
+    [Fact]
+    public async Task A_removal_that_the_new_server_lacks_holds_again_on_all_nodes()
+    {
+        Assert.Equal(1, await ReadAsync(Two));
+        var takeOver = Server.Replicate();
+        Raise();
+        await One.Cache.RemoveAsync("key");
+        takeOver();
+        One.Transport.Restore();
+        Two.Transport.Restore();
+        await Poll.UntilAsync(async () => await ReadAsync(Two) == 2, "the removal is applied again");
+        await Poll.UntilAsync(async () => await ReadAsync(One) == 2, "the removal is applied again");
+    }
+
+    [Fact]
+    public async Task A_tags_removal_that_the_new_server_lacks_holds_again_on_all_nodes()
+    {
+        Assert.Equal(1, await ReadAsync(Two, tags: ["tag"]));
+        var takeOver = Server.Replicate();
+        Raise();
+        await One.Cache.RemoveByTagAsync("tag");
+        takeOver();
+        One.Transport.Restore();
+        Two.Transport.Restore();
+        await Poll.UntilAsync(async () => await ReadAsync(Two, tags: ["tag"]) == 2, "the removal is applied again");
+        await Poll.UntilAsync(async () => await ReadAsync(One, tags: ["tag"]) == 2, "the removal is applied again");
+    }
+
+    /// <summary>A node knows best what it has invalidated itself, also before it has told the new server.</summary>
+    [Fact]
+    public async Task A_node_does_not_read_back_what_it_removed_before_the_new_server_knows()
+    {
+        Assert.Equal(1, await ReadAsync(Two));
+        var takeOver = Server.Replicate();
+        Raise();
+        await One.Cache.RemoveAsync("key");
+        takeOver();
+        (var gate, One.Level.Before) = GateAt(LevelCall.Advance, "");
+        One.Transport.Restore();
+        await gate.Reached;
+        Assert.Equal(2, await ReadAsync(One));
+        gate.Open();
+    }
+}
