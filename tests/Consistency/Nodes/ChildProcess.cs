@@ -30,7 +30,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         // Several of these on one machine: a thread per core and heap in each would fight the others.
         start.Environment["DOTNET_gcServer"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";
-        _process = Process.Start(start)!;
+        _process = Starter.Start(start);
         _ = ReadAsync();
     }
 
@@ -46,7 +46,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Called in a child, so that it does not outlive its parent, however that ends.</summary>
+    /// <summary>Called in a child, so that it does not outlive its parent, however that ends; also not when it stands still.</summary>
     public static void DieWithParent()
     {
         if (OperatingSystem.IsLinux())
