@@ -44,7 +44,7 @@ internal sealed partial class CacheEngine
         }
 
         // One call pays for one silence of the server, not for one per step.
-        var answers = !found.IsUnanswered && !_second!.IsOpen;
+        var answers = !found.IsUnanswered && !_second!.IsOpen && !MustReapply;
         if (!load.Policy.RunsFactory)
         {
             load.Flight.Kind = CacheResultKind.Missing;
@@ -93,7 +93,7 @@ internal sealed partial class CacheEngine
     /// <summary>What the second level holds for the key, if it is valid for this caller; it is then in memory too.</summary>
     private async ValueTask<Found<T>> ReadSecondLevelAsync<T>(Load<T> load, string physicalKey)
     {
-        if (_second!.IsOpen)
+        if (_second!.IsOpen || MustReapply)
         {
             return Found<T>.Unanswered;
         }

@@ -33,6 +33,12 @@ internal sealed partial class CacheEngine : IBackplaneListener
 
     public int PendingCount => _pending.Count;
 
+    /// <summary>
+    /// A server has taken over and has not been told yet what this node invalidated last: what it holds may be from before
+    /// that, so until then it is not read.
+    /// </summary>
+    private bool MustReapply => Volatile.Read(ref _restored) != Volatile.Read(ref _reapplied);
+
     void IBackplaneListener.OnMessage(in BackplaneMessage message)
     {
         switch (message.Kind)
@@ -88,7 +94,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         lock (_trust)
         {
-            if (_restored != _reapplied)
+            if (MustReapply)
             {
                 return;
             }
@@ -125,7 +131,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         lock (_trust)
         {
-            _restored++;
+            Volatile.Write(ref _restored, _restored + 1);
             _interrupted = true;
             Volatile.Write(ref _trustedUntil, 0);
         }
@@ -177,7 +183,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         var generation = _groups.Counter;
         var now = _clock.Now;
-        if (_second!.IsOpen)
+        if (_second!.IsOpen || MustReapply)
         {
             return IsRecentEnough(entry);
         }
@@ -330,7 +336,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
 
             lock (_trust)
             {
-                _reapplied = restored;
+                Volatile.Write(ref _reapplied, restored);
             }
         }
 
