@@ -1,4 +1,3 @@
-using Larder.Backplane;
 using Larder.Diagnostics;
 using Larder.Tags;
 
@@ -6,10 +5,6 @@ namespace Larder.Engine;
 
 internal sealed partial class CacheEngine
 {
-    private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestPoll = TimeSpan.FromMilliseconds(250);
-
-    private readonly LeaseWaits _leaseWaits = new();
     private readonly long[] _nextRejectLog = new long[Enum.GetValues<PayloadFault>().Length];
 
     /// <summary>
@@ -224,192 +219,6 @@ internal sealed partial class CacheEngine
         return (groups, match ? stamps : null);
     }
 
-    /// <summary>A new entry's id and its groups' stamps as they are now, or null when they cannot be had.</summary>
-    private async ValueTask<EntryOrigin?> CaptureAsync(ScopeState scope, Group[]? groups, TimeSpan expiration)
-    {
-        if (_second!.IsOpen)
-        {
-            return null;
-        }
-
-        var scopeRead = _stamps!.GetAsync(scope, expiration);
-        long[]? stamps = null;
-        var complete = true;
-        if (groups is not null)
-        {
-            var reads = new ValueTask<long>[groups.Length];
-            for (var i = 0; i < groups.Length; i++)
-            {
-                reads[i] = _stamps.GetAsync(groups[i], expiration);
-            }
-
-            stamps = new long[groups.Length];
-            for (var i = 0; i < groups.Length; i++)
-            {
-                stamps[i] = await reads[i].ConfigureAwait(false);
-                complete &= stamps[i] != 0;
-            }
-        }
-
-        var scopeStamp = await scopeRead.ConfigureAwait(false);
-        return complete && scopeStamp != 0 ? new EntryOrigin(RandomId.Next(), scopeStamp, stamps) : null;
-    }
-
-    /// <summary>
-    /// Notes everything that could change while the factory runs, and takes the key's lease where there are leases, waiting
-    /// while another node holds it; or finds the value that node has stored meanwhile. Without lease and value when the
-    /// server does not answer: then the factory runs and its result stays on this node.
-    /// </summary>
-    /// <remarks>
-    /// A lease is signed with the stamps its load has noted. Someone who has noted others was told of an invalidation in
-    /// between (or has not been told yet), so the two loads cannot share a result, and the lease changes hands at once:
-    /// a load that was overtaken holds up nobody. Should the one who was told less take it, both have loaded for
-    /// themselves, and what is stored is invalid to the rest.
-    /// </remarks>
-    private async ValueTask<LoadStart<T>> BeginLoadAsync<T>(Load<T> load, string physicalKey, long obsoleteId)
-    {
-        var token = RandomId.Next();
-        var poll = FirstPoll;
-        var force = !load.Policy.ReadsSecondLevel;
-        var patience = EngineClock.AddSaturating(_clock.Now, _options.LeaseDuration * 6);
-        while (true)
-        {
-            var generation = _groups.Counter;
-            var origin = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
-            if (origin is null || _leases is null || !WritesShared(load.Policy))
-            {
-                return new LoadStart<T> { Generation = generation, Origin = origin };
-            }
-
-            // A holder that is alive and never ends must not hold up the other nodes for ever: then each loads for itself,
-            // and only the holder may store.
-            if (_clock.Now >= patience)
-            {
-                return new LoadStart<T> { Generation = generation };
-            }
-
-            // Registered before asking, so that an answer "someone holds it" cannot be followed by a message we miss.
-            using var wait = _leaseWaits.Register(load.Flight.Key);
-
-            // While a removal of the key waits to be told there, what the second level holds is obsolete and may be replaced.
-            var demand = new LeaseDemand(force || _pending.HasKey(physicalKey), obsoleteId, origin.Signature());
-            var answer = await _second!.TryLeaseAsync(physicalKey, token, demand).ConfigureAwait(false);
-            if (!answer.Succeeded)
-            {
-                return new LoadStart<T> { Generation = generation };
-            }
-
-            if (answer.Value.Granted)
-            {
-                return new LoadStart<T> { Generation = generation, Origin = origin, Lease = _leases.Keep(physicalKey, token) };
-            }
-
-            using (var stored = answer.Value.Found)
-            {
-                if (stored.Exists)
-                {
-                    if (_pending.HasKey(physicalKey))
-                    {
-                        continue;
-                    }
-
-                    var found = await UseStoredAsync(load, physicalKey, stored.Data).ConfigureAwait(false);
-                    if (found.IsValid)
-                    {
-                        return new LoadStart<T> { Found = found };
-                    }
-
-                    // Unreadable: there is no id to name it by, so it is replaced by force.
-                    force |= found.ObsoleteId == obsoleteId;
-                    obsoleteId = found.ObsoleteId;
-                    continue;
-                }
-            }
-
-            await wait.WaitAsync(poll, _clock.Provider, load.Flight.Token).ConfigureAwait(false);
-            poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll;
-        }
-    }
-
-    private async ValueTask StoreLoadedAsync<T>(Load<T> load, T value, string physicalKey, long generation, EntryOrigin? origin, Lease lease)
-    {
-        if (origin is null || !WritesShared(load.Policy))
-        {
-            // Not at the second level, by choice or because it does not answer. Without an origin the entry is only as good as
-            // what this node hears (see VerifyAsync).
-            StoreInMemoryOnly(load, value, generation, origin is null ? null : origin with { Id = 0 });
-            return;
-        }
-
-        var now = _clock.UtcNowMilliseconds;
-        var negative = load.Flight.Kind == CacheResultKind.NotFound;
-        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy.Expiration, origin!) with { IsNotFound = negative };
-        using var writer = TrySerialize(negative ? default : value, header);
-        if (writer is null)
-        {
-            load.Result = Immutability<T>.IsImmutable || value is null ? null : FlightResult<T>.Unshareable;
-            return;
-        }
-
-        // A lease that is gone means that the key was changed, or that this load was given up on: the value belongs to its
-        // callers and nowhere else. Without leases the same question is put to this process's own fence.
-        bool stored;
-        if (lease.IsHeld)
-        {
-            var answer = await _second!.SetLeasedAsync(physicalKey, lease.Token, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
-            stored = answer is { Succeeded: true, Value: not LeaseEnd.Lost };
-            if (answer.Succeeded)
-            {
-                _leases!.Stop(lease);
-                TellAwaiting(load.Flight.Key, answer.Value);
-            }
-        }
-        else if (load.Flight.TryBeginWrite())
-        {
-            var answer = await _second!.SetAsync(physicalKey, writer.Written, load.Policy.Terms).ConfigureAwait(false);
-            load.Flight.EndWrite();
-            stored = answer.Succeeded;
-        }
-        else
-        {
-            stored = false;
-        }
-
-        if (!stored)
-        {
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "changed_meanwhile"));
-            load.Result = Shareable(load, value);
-            return;
-        }
-
-        var metadata = Metadata(load.Flight.Key, load.Policy.LocalExpiration, _clock.Now, now, generation, origin, load.Groups, writer.Length);
-        StoreInMemory(load, negative ? new NegativeEntry(metadata)
-            : Immutability<T>.IsImmutable || value is null ? new ValueEntry<T>(metadata, value)
-            : new SerializedEntry<T>(metadata, writer.Written[HeaderLength(load.TagNames)..].ToArray(), _serializers.Get<T>()));
-    }
-
-    private static EntryHeader Header(string[]? tags, string physicalKey, bool isNull, long now, TimeSpan expiration, EntryOrigin origin)
-    {
-        var stamped = new TagStamp[tags?.Length ?? 0];
-        for (var i = 0; i < stamped.Length; i++)
-        {
-            stamped[i] = new TagStamp(tags![i], origin.TagStamps![i]);
-        }
-
-        return new EntryHeader
-        {
-            PhysicalKey = physicalKey,
-            Id = origin.Id,
-            Created = now,
-            Expires = EngineClock.AddSaturating(now, expiration),
-            ScopeStamp = origin.ScopeStamp,
-            Tags = stamped,
-            IsNull = isNull,
-        };
-    }
-
-    private static int HeaderLength(string[]? tags) => EntryPayload.HeaderLength + 4 + (tags?.Sum(tag => 10 + (tag.Length * 2)) ?? 0);
-
     // A second level that keeps its own memory is both levels in one.
     private bool ReadsShared(EntryPolicy policy) => policy.ReadsSecondLevel || (!_keepsMemory && policy.ReadsMemory);
 
@@ -426,36 +235,6 @@ internal sealed partial class CacheEngine
         }
 
         _metrics.Rejected.Add(1, LarderMetrics.Tag("fault", fault.ToString()));
-    }
-
-    private void TellAwaiting(MemoryKey key, LeaseEnd end)
-    {
-        if (end != LeaseEnd.HeldAndAwaited)
-        {
-            return;
-        }
-
-        // Another load on this very node may wait too, if something was invalidated in between.
-        _leaseWaits.Wake(key);
-        if (_backplane is not null)
-        {
-            // Only a hint to those who wait; they also poll.
-            Observe(_backplane.PublishAsync(BackplaneMessage.KeyFilled(key.Scope.Id, key.Key)));
-        }
-    }
-
-    private static void Observe(Task task) => _ = task.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
-
-    /// <summary>What a load knows when its factory starts; or the value that made it unnecessary.</summary>
-    private readonly record struct LoadStart<T>
-    {
-        public Found<T> Found { get; init; }
-
-        public long Generation { get; init; }
-
-        public EntryOrigin? Origin { get; init; }
-
-        public Lease Lease { get; init; }
     }
 
     /// <summary>A valid value, or the id of one that is not, or nothing, or no answer.</summary>

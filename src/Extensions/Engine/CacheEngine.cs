@@ -9,9 +9,9 @@ using Microsoft.Extensions.Logging;
 namespace Larder.Engine;
 
 /// <summary>
-/// The cache itself. The files beside this one follow the way of a call: <c>Read</c> (a hit), <c>Load</c> (a miss),
-/// <c>SecondLevel</c> (what the nodes share), <c>Write</c>, <c>Invalidate</c>, <c>Trust</c> (what other nodes say).
-/// See <c>README.md</c> in this folder.
+/// The cache itself. The files beside this one follow the way of a call: <c>Read</c> (a hit), <c>Load</c> (a miss), <c>Verify</c> (an entry in
+/// doubt), <c>SecondLevel</c> (what the nodes share), <c>Lease</c>, <c>Decide</c> (what the factory says), <c>Store</c>; then <c>Write</c> and
+/// <c>Invalidate</c>; then <c>Trust</c> (what other nodes say), <c>Recover</c> and <c>Purge</c>. See <c>README.md</c> in this folder.
 /// </summary>
 internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
 {

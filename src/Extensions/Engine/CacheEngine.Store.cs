@@ -1,0 +1,85 @@
+using Larder.Diagnostics;
+
+namespace Larder.Engine;
+
+internal sealed partial class CacheEngine
+{
+    private async ValueTask StoreLoadedAsync<T>(Load<T> load, T value, string physicalKey, long generation, EntryOrigin? origin, Lease lease)
+    {
+        if (origin is null || !WritesShared(load.Policy))
+        {
+            // Not at the second level, by choice or because it does not answer. Without an origin the entry is only as good as
+            // what this node hears (see VerifyAsync).
+            StoreInMemoryOnly(load, value, generation, origin is null ? null : origin with { Id = 0 });
+            return;
+        }
+
+        var now = _clock.UtcNowMilliseconds;
+        var negative = load.Flight.Kind == CacheResultKind.NotFound;
+        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy.Expiration, origin!) with { IsNotFound = negative };
+        using var writer = TrySerialize(negative ? default : value, header);
+        if (writer is null)
+        {
+            load.Result = Immutability<T>.IsImmutable || value is null ? null : FlightResult<T>.Unshareable;
+            return;
+        }
+
+        // A lease that is gone means that the key was changed, or that this load was given up on: the value belongs to its
+        // callers and nowhere else. Without leases the same question is put to this process's own fence.
+        bool stored;
+        if (lease.IsHeld)
+        {
+            var answer = await _second!.SetLeasedAsync(physicalKey, lease.Token, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
+            stored = answer is { Succeeded: true, Value: not LeaseEnd.Lost };
+            if (answer.Succeeded)
+            {
+                _leases!.Stop(lease);
+                TellAwaiting(load.Flight.Key, answer.Value);
+            }
+        }
+        else if (load.Flight.TryBeginWrite())
+        {
+            var answer = await _second!.SetAsync(physicalKey, writer.Written, load.Policy.Terms).ConfigureAwait(false);
+            load.Flight.EndWrite();
+            stored = answer.Succeeded;
+        }
+        else
+        {
+            stored = false;
+        }
+
+        if (!stored)
+        {
+            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "changed_meanwhile"));
+            load.Result = Shareable(load, value);
+            return;
+        }
+
+        var metadata = Metadata(load.Flight.Key, load.Policy.LocalExpiration, _clock.Now, now, generation, origin, load.Groups, writer.Length);
+        StoreInMemory(load, negative ? new NegativeEntry(metadata)
+            : Immutability<T>.IsImmutable || value is null ? new ValueEntry<T>(metadata, value)
+            : new SerializedEntry<T>(metadata, writer.Written[HeaderLength(load.TagNames)..].ToArray(), _serializers.Get<T>()));
+    }
+
+    private static EntryHeader Header(string[]? tags, string physicalKey, bool isNull, long now, TimeSpan expiration, EntryOrigin origin)
+    {
+        var stamped = new TagStamp[tags?.Length ?? 0];
+        for (var i = 0; i < stamped.Length; i++)
+        {
+            stamped[i] = new TagStamp(tags![i], origin.TagStamps![i]);
+        }
+
+        return new EntryHeader
+        {
+            PhysicalKey = physicalKey,
+            Id = origin.Id,
+            Created = now,
+            Expires = EngineClock.AddSaturating(now, expiration),
+            ScopeStamp = origin.ScopeStamp,
+            Tags = stamped,
+            IsNull = isNull,
+        };
+    }
+
+    private static int HeaderLength(string[]? tags) => EntryPayload.HeaderLength + 4 + (tags?.Sum(tag => 10 + (tag.Length * 2)) ?? 0);
+}

@@ -1,0 +1,94 @@
+namespace Larder.Engine;
+
+internal sealed partial class CacheEngine
+{
+    /// <summary>
+    /// Whether an entry that has not expired may be served, although its generation or this node's hearing is in doubt:
+    /// its stamps must be the current ones, and where single keys may have been missed the second level must hold the same
+    /// entry.
+    /// </summary>
+    /// <remarks>
+    /// When the second level does not answer, an entry that nothing on this node speaks against is served until it is
+    /// <c>BackplaneTimeout</c> old, counted from its load or its last verification. So an outage costs one load per key and
+    /// timeout on each node, and staleness stays bounded while it lasts.
+    /// </remarks>
+    private async ValueTask<bool> VerifyAsync(MemoryEntry entry, string physicalKey)
+    {
+        var generation = _groups.Counter;
+        var now = _clock.Now;
+        if (_second!.IsOpen || MustReapply)
+        {
+            return IsRecentEnough(entry);
+        }
+
+        var origin = entry.Origin;
+        if (origin is null)
+        {
+            // Nothing to compare: it was loaded while the second level was away.
+            return IsRecentEnough(entry) && !IsTrusted;
+        }
+
+        if (_pending.HasKey(physicalKey))
+        {
+            return false;
+        }
+
+        var scopeStamp = await _stamps!.GetAsync(entry.Scope, TimeSpan.Zero).ConfigureAwait(false);
+        if (scopeStamp == 0)
+        {
+            return IsRecentEnough(entry);
+        }
+
+        if (scopeStamp != origin.ScopeStamp)
+        {
+            return false;
+        }
+
+        for (var i = 0; entry.Tags is not null && i < entry.Tags.Length; i++)
+        {
+            var stamp = await _stamps.GetAsync(entry.Tags[i], TimeSpan.Zero).ConfigureAwait(false);
+            if (stamp == 0)
+            {
+                return IsRecentEnough(entry);
+            }
+
+            if (stamp != origin.TagStamps![i])
+            {
+                return false;
+            }
+        }
+
+        var keyMayHaveBeenMissed = _backplane is null ? now >= entry.ServeUntil : entry.Generation < Volatile.Read(ref _doubtGeneration) || !IsTrusted;
+        if (keyMayHaveBeenMissed)
+        {
+            if (origin.Id == 0)
+            {
+                // Kept on this node only, by choice. Without a backplane nobody could ever tell it of a removal; with one, a
+                // removal may have been missed and cannot be found out.
+                if (_backplane is not null)
+                {
+                    return false;
+                }
+            }
+            else
+            {
+                var id = await _second.GetIdAsync(physicalKey).ConfigureAwait(false);
+                if (!id.Succeeded)
+                {
+                    return IsRecentEnough(entry);
+                }
+
+                if (id.Value != origin.Id)
+                {
+                    return false;
+                }
+            }
+        }
+
+        entry.Verified(generation, now, ServeUntil(now, entry.ExpiresAt));
+        return true;
+    }
+
+    private bool IsRecentEnough(MemoryEntry entry) =>
+        entry.IsCurrent() && _clock.Now - entry.VerifiedAt < (_backplane is null ? _options.StampAge : _options.BackplaneTimeout).TotalMilliseconds;
+}
