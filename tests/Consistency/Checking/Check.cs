@@ -83,8 +83,10 @@ internal sealed record Check
         await injecting;
         await Task.WhenAll(nodes.Select(node => node.StopAsync()));
 
-        // From here on every invalidation is old, and every node has had the time to hear of it.
-        await Task.Delay(Settle ?? (Settings.BackplaneTimeout + TimeSpan.FromSeconds(2)));
+        // From here on every invalidation is old, and every node has had the time to hear of it. After a takeover a node
+        // must find the new server first, and then tell it what it had told the old one.
+        var takeover = (Faults & (FaultKind.Failover | FaultKind.KillMaster)) != 0;
+        await Task.Delay(Settle ?? (Settings.BackplaneTimeout + TimeSpan.FromSeconds(takeover ? 8 : 2)));
         await Task.WhenAll(nodes.Select(node => node.ReadAllAsync()));
         var history = new History();
         foreach (var node in nodes)
