@@ -18,7 +18,7 @@ namespace Larder.Backplane;
 /// published before it has been heard too, because a subscription keeps the order. It counts from the moment it was sent,
 /// and only if it was sent through the present subscription.</para>
 /// </remarks>
-internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineClock clock, ILogger logger) : IAsyncDisposable
+internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineClock clock, ILogger logger, long silence = 5_000) : IAsyncDisposable
 {
     private const int MaximumBatch = 1_000;
 
@@ -29,6 +29,7 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
     private bool _sending;
     private long _sequence;
     private int _subscription;
+    private long _listeningSince = clock.Now;
     private IBackplaneListener? _listener;
 
     /// <summary>This node, as the others know it; drawn anew in each process.</summary>
@@ -57,6 +58,10 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         }
 
         await transport.SubscribeAsync(OnReceived, cancellationToken).ConfigureAwait(false);
+        lock (_lock)
+        {
+            _listeningSince = clock.Now;
+        }
     }
 
     /// <summary>Tells the other nodes. Ends when the server has taken the batch that holds the message, and throws if it has not.</summary>
@@ -204,6 +209,7 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         lock (_lock)
         {
             _subscription++;
+            _listeningSince = clock.Now;
             _heard.Clear();
         }
 
@@ -235,9 +241,13 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
     {
         if (batch.Node == Node)
         {
-            if (batch.Subscription == Volatile.Read(ref _subscription))
+            // In one step with the comparison: a proof through the old subscription must not come after its interruption.
+            lock (_lock)
             {
-                _listener!.OnHeard(batch.SentAt);
+                if (batch.Subscription == _subscription)
+                {
+                    _listener!.OnHeard(batch.SentAt);
+                }
             }
 
             return;
@@ -247,7 +257,12 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         lock (_lock)
         {
             var known = _heard.TryGetValue(batch.Node, out var last);
-            gap = known && batch.Sequence != last.Sequence + 1;
+
+            // The same number again is a copy. A node that is new here though it has spoken before was missed from its first
+            // word, unless this node has only begun to listen.
+            gap = known
+                ? batch.Sequence != last.Sequence + 1 && batch.Sequence != last.Sequence
+                : batch.Sequence != 1 && clock.Now - _listeningSince > silence;
             _heard[batch.Node] = (known ? Math.Max(last.Sequence, batch.Sequence) : batch.Sequence, clock.Now);
 
             // Nodes come and go. Forgetting one costs nothing but that its next batch cannot show a gap.

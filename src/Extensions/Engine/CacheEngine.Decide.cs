@@ -21,6 +21,7 @@ internal sealed partial class CacheEngine
     /// <summary>What the factory and the rules say about the loaded value.</summary>
     private void Decide<T>(Load<T> load, CacheEntryContext? context, T value)
     {
+        var asked = load.Policy.Expiration;
         if (context is not null)
         {
             load.Policy = load.Policy.Decided(context);
@@ -48,6 +49,7 @@ internal sealed partial class CacheEngine
         }
 
         load.Policy = load.Policy.Jittered(_random);
+        load.NeedsLongerStamps = load.Policy.Expiration > asked;
     }
 
     /// <summary>Adds the factory's tags to the entry, if none of them was invalidated on this node since the load began.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Larder.Diagnostics;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -44,14 +45,33 @@ internal sealed partial class CacheEngine
             return await LoadAsync<TLoader, T>(scope, flight.Key.Key, loader, policy, tags, cancellationToken).ConfigureAwait(false);
         }
 
-        if (result.IsShareable)
+        if (TryRead(result, out var value))
         {
-            return result.Read();
+            return value;
         }
 
         return policy.RunsFactory
             ? await loader.LoadAsync(loader.TakesContext ? new CacheEntryContext(flight.Key.Key, scope.Scope) : null, cancellationToken).ConfigureAwait(false)
             : default!;
+    }
+
+    private bool TryRead<T>(in FlightResult<T> result, [MaybeNullWhen(false)] out T value)
+    {
+        if (result.IsShareable)
+        {
+            try
+            {
+                value = result.Read();
+                return true;
+            }
+            catch (Exception exception)
+            {
+                _logger.SerializerFailed(exception, typeof(T).Name);
+            }
+        }
+
+        value = default;
+        return false;
     }
 
     // The caller may leave while the load goes on for those who joined it.
@@ -81,7 +101,7 @@ internal sealed partial class CacheEngine
             {
                 // Noted before the look that decides: who joins after a tag of the entry was invalidated must find that out.
                 flight.FoundTags = entry.Tags;
-                if (TryHit(flight.Key.Scope, flight.Key.Key, out value!))
+                if (IsServable(entry) && TryReadEntry(entry, out value!))
                 {
                     flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
                     flight.Succeed(Shareable(load, value));
@@ -219,7 +239,7 @@ internal sealed partial class CacheEngine
             ServeUntil = ServeUntil(now, expires),
             VerifiedAt = now,
             CreatedAtUtc = created,
-            Size = EntryOverhead + (key.Key.Length * 2) + payloadSize,
+            Size = EntryOverhead + (key.Key.Length * 2) + payloadSize + SizeOf(tags),
             Tags = tags,
             Origin = origin,
         };
@@ -227,6 +247,18 @@ internal sealed partial class CacheEngine
 
     // What an entry costs besides its text and value: the entry itself, its node in the table, its place in a queue.
     private const int EntryOverhead = 176;
+
+    // What a tag costs that no other entry has: its group, its name twice and its place in the scope's table.
+    private static int SizeOf(Group[]? tags)
+    {
+        var size = 0;
+        foreach (var tag in tags ?? [])
+        {
+            size += 200 + (tag.Id.Length * 4);
+        }
+
+        return size;
+    }
 
     private static int EstimateSize<T>(T value) => value is string text ? 24 + (text.Length * 2) : 24 + System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
 
@@ -238,8 +270,9 @@ internal sealed partial class CacheEngine
         {
             if (header is { } known)
             {
+                writer.Limit = long.MaxValue;
                 EntryPayload.WriteHeader(writer, known);
-                writer.Limit += writer.Length;
+                writer.Limit = _options.MaximumPayloadBytes + writer.Length;
             }
 
             var headerLength = writer.Length;
@@ -281,6 +314,9 @@ internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? ta
     public string[]? TagNames { get; set; } = tagNames;
 
     public Group[]? Groups { get; set; } = groups;
+
+    /// <summary>The factory has given the entry a longer life than the stamps were asked to have.</summary>
+    public bool NeedsLongerStamps { get; set; }
 
     /// <summary>Tags the factory added.</summary>
     public string[]? LateTags { get; set; }

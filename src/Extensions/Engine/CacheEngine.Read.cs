@@ -24,7 +24,7 @@ internal sealed partial class CacheEngine
             return ValueTask.FromCanceled<T>(cancellationToken);
         }
 
-        if (((options?.Flags ?? scope.Defaults.Flags) & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && TryHit<T>(scope, key, out var value))
+        if ((options is null ? scope.Defaults.ReadsMemory : new EntryPolicy(scope.Defaults, options).LooksIntoMemory) && TryHit<T>(scope, key, out var value))
         {
             return new(value);
         }
@@ -49,7 +49,7 @@ internal sealed partial class CacheEngine
         }
 
         callPolicy?.ThrowIfInvalid();
-        if (((callPolicy?.Flags ?? scope.Defaults.Flags) & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && TryHit<T>(scope, key, out var value))
+        if ((callPolicy is null ? scope.Defaults.ReadsMemory : new EntryPolicy(scope.Defaults, callPolicy).LooksIntoMemory) && TryHit<T>(scope, key, out var value))
         {
             return new(value);
         }
@@ -82,7 +82,10 @@ internal sealed partial class CacheEngine
                     continue;
                 }
 
-                value = result.Read();
+                if (!TryRead(result, out value))
+                {
+                    return default;
+                }
             }
             else
             {
@@ -116,6 +119,12 @@ internal sealed partial class CacheEngine
 
         value = default;
         return false;
+    }
+
+    private bool IsServable(MemoryEntry entry)
+    {
+        var now = _clock.Now;
+        return now < entry.ServeUntil && now < Volatile.Read(ref _trustedUntil) && entry.IsCurrent();
     }
 
     // The rarer kinds of entry, apart from the path of a shared value so that that one stays small.

@@ -14,6 +14,12 @@ internal sealed partial class CacheEngine
             return;
         }
 
+        if (load.NeedsLongerStamps)
+        {
+            // Asking for the stamps again prolongs them. Should one be another by now, the entry is invalid, as it must be.
+            _ = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+        }
+
         var now = _clock.UtcNowMilliseconds;
         var negative = load.Flight.Kind == CacheResultKind.NotFound;
         var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy.Expiration, origin!) with { IsNotFound = negative };
@@ -31,6 +37,7 @@ internal sealed partial class CacheEngine
         {
             var answer = await _second!.SetLeasedAsync(physicalKey, lease.Token, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
             stored = answer is { Succeeded: true, Value: not LeaseEnd.Lost };
+            AbandonUnless(answer.Succeeded, writer);
             if (answer.Succeeded)
             {
                 _leases!.Stop(lease);
@@ -42,6 +49,7 @@ internal sealed partial class CacheEngine
             var answer = await _second!.SetAsync(physicalKey, writer.Written, load.Policy.Terms).ConfigureAwait(false);
             load.Flight.EndWrite();
             stored = answer.Succeeded;
+            AbandonUnless(answer.Succeeded, writer);
         }
         else
         {
@@ -79,6 +87,15 @@ internal sealed partial class CacheEngine
             Tags = stamped,
             IsNull = isNull,
         };
+    }
+
+    // A call that was given up may still read the buffer, so it must not be given to anyone else.
+    private static void AbandonUnless(bool answered, PayloadWriter writer)
+    {
+        if (!answered)
+        {
+            writer.Abandon();
+        }
     }
 
     private static int HeaderLength(string[]? tags) => EntryPayload.HeaderLength + 4 + (tags?.Sum(tag => 10 + (tag.Length * 2)) ?? 0);

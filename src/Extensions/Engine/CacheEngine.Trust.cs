@@ -53,7 +53,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
                 if (!_keepsMemory)
                 {
                     // The wrapped cache keeps entries of scopes that nothing here refers to any more.
-                    _ = _second!.ForgetLocallyAsync($"{ApplicationPrefix}{message.Scope}:{Scopes.ScopedKey.Key(message.Name)}");
+                    _second!.ForgetLocally($"{ApplicationPrefix}{message.Scope}:{Scopes.ScopedKey.Key(message.Name)}");
                 }
 
                 break;

@@ -89,8 +89,13 @@ internal sealed partial class CacheEngine
         if (writer is null || origin is null)
         {
             // The new value cannot be there, so at least the old one must not.
+            await _flights.WritesEnd(key, write).ConfigureAwait(false);
             var removed = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
-            if (!removed.Succeeded)
+            if (removed.Succeeded)
+            {
+                Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
+            }
+            else
             {
                 Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), removed.Failure);
             }
@@ -103,6 +108,7 @@ internal sealed partial class CacheEngine
         _ = write.TryBeginWrite();
         var answer = await _second!.SetAsync(physicalKey, writer.Written, policy.Terms).ConfigureAwait(false);
         write.EndWrite();
+        AbandonUnless(answer.Succeeded, writer);
         if (answer.Succeeded)
         {
             Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));

@@ -67,7 +67,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
 
             if (backplane is not null)
             {
-                _backplane = new BackplaneChannel(backplane, _clock, logger);
+                _backplane = new BackplaneChannel(backplane, _clock, logger, (long)options.BackplaneTimeout.TotalMilliseconds);
                 _trustedUntil = 0;
             }
         }

@@ -16,6 +16,7 @@ internal sealed class EntryDefaults
         NullIsNotFound = forNamespace?.NullIsNotFound ?? options.NullIsNotFound;
         Jitter = forNamespace?.Jitter ?? options.Jitter;
         Validate = forNamespace?.Validate;
+        ReadsMemory = (Flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && Expiration > TimeSpan.Zero;
     }
 
     public TimeSpan Expiration { get; }
@@ -23,6 +24,9 @@ internal sealed class EntryDefaults
     public TimeSpan LocalExpiration { get; }
 
     public HybridCacheEntryFlags Flags { get; }
+
+    /// <summary>Whether a call that says nothing looks into memory; asked on every hit.</summary>
+    public bool ReadsMemory { get; }
 
     public TimeSpan NotFoundExpiration { get; }
 

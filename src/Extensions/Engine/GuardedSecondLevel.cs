@@ -80,7 +80,7 @@ internal sealed class GuardedSecondLevel
         {
             await level.SetAsync(s.key, s.payload, s.terms, token).ConfigureAwait(false);
             return true;
-        }, (key, payload, terms));
+        }, (key, payload, terms), _inner.HasLeases ? null : late => RemoveLateWrite(late, key));
 
     public ValueTask<Answer<bool>> RemoveAsync(string key) =>
         RunAsync(static async (level, s, token) =>
@@ -111,12 +111,9 @@ internal sealed class GuardedSecondLevel
     public ValueTask<Answer<LeaseEnd>> ReleaseLeaseAsync(string key, long leaseToken) =>
         RunAsync(static (level, s, token) => level.ReleaseLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
-    public ValueTask<Answer<bool>> ForgetLocallyAsync(string key) =>
-        RunAsync(static async (level, s, token) =>
-        {
-            await level.ForgetLocallyAsync(s, token).ConfigureAwait(false);
-            return true;
-        }, key);
+    /// <summary>Not guarded: what is in this process can always be forgotten, whatever the server does.</summary>
+    public void ForgetLocally(string key) =>
+        _ = _inner.ForgetLocallyAsync(key, CancellationToken.None).ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
 
     /// <summary>Not guarded: an operator asked for it and is told if it fails.</summary>
     public IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) => _inner.PurgeAsync(cancellationToken);
@@ -126,7 +123,20 @@ internal sealed class GuardedSecondLevel
 
     public ValueTask<Answer<long>> AdvanceAsync() => RunAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
 
-    private async ValueTask<Answer<T>> RunAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state)
+    /// <summary>
+    /// A write that was given up may still arrive, after a removal that did not wait for it. Without leases nothing stops it, so
+    /// what it leaves is removed.
+    /// </summary>
+    private void RemoveLateWrite(Task write, string key) =>
+        _ = write.ContinueWith(
+            async late =>
+            {
+                _ = late.Exception;
+                await RemoveAsync(key).ConfigureAwait(false);
+            },
+            TaskScheduler.Default);
+
+    private async ValueTask<Answer<T>> RunAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task>? onLate = null)
     {
         var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false);
         try
@@ -150,11 +160,16 @@ internal sealed class GuardedSecondLevel
                     {
                         // Nobody else will look at what a call that came too late ends with.
                         _ = task?.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
+                        if (task is { IsCompleted: false })
+                        {
+                            s.onLate?.Invoke(task);
+                        }
+
                         return Outcome.FromException<T>(exception);
                     }
                 },
                 context,
-                (self: this, call, state)).ConfigureAwait(false);
+                (self: this, call, state, onLate)).ConfigureAwait(false);
             return new Answer<T>(outcome.Exception is null, outcome.Result, outcome.Exception);
         }
         finally

@@ -7,6 +7,7 @@ internal sealed class PayloadWriter(long maximumBytes) : IBufferWriter<byte>, ID
 {
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(512);
     private int _written;
+    private bool _abandoned;
 
     /// <summary>The most that may be written.</summary>
     public long Limit { get; set; } = maximumBytes;
@@ -40,12 +41,15 @@ internal sealed class PayloadWriter(long maximumBytes) : IBufferWriter<byte>, ID
         return _buffer.AsSpan(_written);
     }
 
+    /// <summary>Leaves the buffer to the garbage collector: someone may still be reading it.</summary>
+    public void Abandon() => _abandoned = true;
+
     public void Dispose()
     {
         var buffer = _buffer;
         _buffer = [];
         _written = 0;
-        if (buffer.Length != 0)
+        if (buffer.Length != 0 && !_abandoned)
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }

@@ -7,6 +7,8 @@ namespace Larder.Redis;
 internal sealed class RedisBackplaneTransport(RedisConnection connection, string applicationPrefix) : IBackplaneTransport
 {
     private readonly RedisChannel _channel = RedisChannel.Literal(applicationPrefix + "backplane");
+    private readonly Lock _lock = new();
+    private Task? _subscribing;
     private IConnectionMultiplexer? _multiplexer;
     private ChannelMessageQueue? _queue;
 
@@ -14,9 +16,23 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
 
     public event Action? Restored;
 
-    public async Task SubscribeAsync(Action<ReadOnlyMemory<byte>> receive, CancellationToken cancellationToken)
+    /// <summary>A caller may stop waiting and ask again: as long as an attempt has not failed, it is the same one.</summary>
+    public Task SubscribeAsync(Action<ReadOnlyMemory<byte>> receive, CancellationToken cancellationToken)
     {
-        var multiplexer = await connection.GetAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        lock (_lock)
+        {
+            if (_subscribing is null or { IsFaulted: true } or { IsCanceled: true })
+            {
+                _subscribing = SubscribeAsync(receive);
+            }
+
+            return _subscribing.WaitAsync(cancellationToken);
+        }
+    }
+
+    private async Task SubscribeAsync(Action<ReadOnlyMemory<byte>> receive)
+    {
+        var multiplexer = await connection.GetAsync().ConfigureAwait(false);
         if (_multiplexer is null)
         {
             _multiplexer = multiplexer;
@@ -28,7 +44,7 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
         if (_queue is null)
         {
             // The queue hands over one message at a time, in the order of the subscription.
-            _queue = await multiplexer.GetSubscriber().SubscribeAsync(_channel).WaitAsync(cancellationToken).ConfigureAwait(false);
+            _queue = await multiplexer.GetSubscriber().SubscribeAsync(_channel).ConfigureAwait(false);
             _queue.OnMessage(message => receive((byte[]?)message.Message));
         }
     }
