@@ -150,11 +150,12 @@ internal sealed partial class CacheEngine : IBackplaneListener
     // Whoever sees the raised counter must see that keys are in doubt too, so that is said first.
     private void DoubtEverything() => _groups.DoubtEverything(generation => Volatile.Write(ref _doubtGeneration, generation));
 
-    // Stamps read before this moment are not used.
+    // Stamps read before this moment are not used. The clock is coarse: one read in the present moment may have been read before
+    // the call began, so without trust only a later one will do.
     private long StampsReadAfter(long now) =>
         _backplane is null ? EngineClock.AddSaturating(now, _options.StampAge / -2)
         : now < Volatile.Read(ref _trustedUntil) ? long.MinValue
-        : now;
+        : now + 1;
 
     private long ServeUntil(long now, long expires)
     {

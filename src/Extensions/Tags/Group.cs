@@ -58,9 +58,7 @@ internal sealed class Group(string id, long generation = 0)
         lock (_lock)
         {
             stamp = _stamp;
-            
-            // Strictly after: the clock is coarse, and a stamp of the same moment may have been read before it.
-            return stamp != 0 && _pending == 0 && _stampReadAt > readAfter && _stampLivesUntil >= livesUntil;
+            return stamp != 0 && _pending == 0 && _stampReadAt >= readAfter && _stampLivesUntil >= livesUntil;
         }
     }
 
