@@ -27,7 +27,10 @@ internal sealed class UserChanged(ServerKind kind) : ServerFault(kind)
     private const string User = "shop";
     private const string Known = "known-to-the-application";
 
-    public override string ConnectionString => $"{base.ConnectionString},user={User},password={Known}";
+    public override string ConnectionString => $"{Server.EndPoint},user={User},password={Known}";
+
+    // Or the client would go on as the user that needs no password.
+    protected override ServerOptions Options { get; } = new() { Password = "of-the-administrators" };
 
     public override async Task StartAsync()
     {
@@ -43,9 +46,17 @@ internal sealed class UserChanged(ServerKind kind) : ServerFault(kind)
 
     public override Task<string?> WitnessAsync() => TryAsync(async () =>
     {
-        var connection = await Server.OpenAsync();
-        await connection.ExecuteAsync(["AUTH", User, Known]);
-        return connection;
+        var connection = await RespConnection.OpenAsync(Server.Port);
+        try
+        {
+            await connection.ExecuteAsync(["AUTH", User, Known]);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     });
 
     public override Task MendAsync(Load load) => Server.CommandAsync("ACL", "SETUSER", User, "resetpass", $">{Known}");

@@ -59,17 +59,21 @@ internal sealed class Killed(ServerKind kind) : ServerFault(kind)
 /// <summary>It is killed and started again at once, every two seconds.</summary>
 internal sealed class Restarted(ServerKind kind) : ServerFault(kind)
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+
     private int _restarts;
 
     public override Task BreakAsync(Load load) => RestartAsync();
 
     public override async Task HoldAsync(TimeSpan time)
     {
-        for (; time > TimeSpan.Zero; time -= TimeSpan.FromSeconds(2))
+        for (; time > Pause; time -= Pause)
         {
-            await Task.Delay(time < TimeSpan.FromSeconds(2) ? time : TimeSpan.FromSeconds(2));
+            await Task.Delay(Pause);
             await RestartAsync();
         }
+
+        await Task.Delay(time);
     }
 
     public override Task<string?> WitnessAsync() => Task.FromResult<string?>($"{_restarts + 1} restarts");
