@@ -49,7 +49,7 @@ internal sealed class Recovery(CacheNode[] nodes, TimeSpan longest)
             catch (Exception exception)
             {
                 Failed++;
-                failures.Add($"probe: {exception.GetType().Name}: {exception.Message}");
+                failures.Add("probe", exception);
             }
 
             await Task.Delay(Step);

@@ -53,7 +53,7 @@ internal sealed class Caller(CacheNode node, Keys keys, Source source, Load load
         if (failure is not null)
         {
             tally.Failed++;
-            failures.Add($"{what}, {began}: {failure.GetType().Name}: {failure.Message}");
+            failures.Add($"{what}, {began}", failure);
         }
         else if (right == false)
         {
