@@ -8,8 +8,9 @@ namespace Larder.Resilience.Tests;
 /// <summary>A scenario for some seconds, and what must hold in it.</summary>
 internal static class ShortRun
 {
-    // Not a measurement: far above what any fault costs on an idle machine, far below a call that waits for the server to come back.
-    private static readonly TimeSpan P99AtMost = TimeSpan.FromSeconds(3);
+    // Not a measurement. A call pays half a second, some pay it twice or three times; the client library holds up a pool of two threads
+    // for some seconds when sentinels fail over. One that waits for a server to come back takes longer.
+    private static readonly TimeSpan P99AtMost = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RecoveryAtMost = TimeSpan.FromSeconds(15);
 
     public static async Task HoldsAsync(string scenario, ServerKind kind)
@@ -18,7 +19,7 @@ internal static class ShortRun
         Assert.True(outcome.Held, Describe(outcome));
         Assert.True(outcome.Recovery < RecoveryAtMost, Describe(outcome));
         Assert.True(outcome.During.P99 < P99AtMost && outcome.After.P99 < P99AtMost, Describe(outcome));
-        Assert.True(outcome.During.Calls > 500 && outcome.After.Calls > 500, Describe(outcome));
+        Assert.True(outcome.During.Calls > 200 && outcome.After.Calls > 200, Describe(outcome));
         Assert.True(outcome.After.SecondLevelHits > 0, Describe(outcome));
 
         // A fault must not turn calls into loads: no more than if there had never been a server.

@@ -134,7 +134,7 @@ internal sealed class FaultRun(Fault fault)
             P99 = PhaseFigures.Quantile(ticks, 0.99),
             Longest = PhaseFigures.Quantile(ticks, 1),
             Loads = _source.Loads(phase),
-            LoadsWithoutServer = LoadsWithoutServer(phase, tallies),
+            LoadsWithoutServer = LoadsWithoutServer(phase, tallies, nodes[0].Options.BackplaneTimeout),
             SecondLevelHits = nodes.Sum(node => node.SecondLevelHits(phase)),
             PoolLag = lag.Worst(phase),
         };
@@ -144,9 +144,8 @@ internal sealed class FaultRun(Fault fault)
     /// Each node loads each key once per lifetime of its own copy, which without a server is BackplaneTimeout at the most, and again
     /// after each change. More than that is a stampede.
     /// </summary>
-    private double LoadsWithoutServer(Phase phase, Tally[] tallies)
+    private double LoadsWithoutServer(Phase phase, Tally[] tallies, TimeSpan longest)
     {
-        var longest = new LarderOptions().BackplaneTimeout;
         var time = _times[(int)phase];
         var large = Load.LargeEvery == 0 && phase != Phase.During ? [] : _keys.Large;
         var expired = _keys.Short.Concat(_keys.Near).Concat(_keys.Long).Concat(large).Sum(key => 1 + (time / (key.Lifetime < longest ? key.Lifetime : longest)));

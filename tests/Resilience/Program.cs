@@ -7,7 +7,7 @@ const string Help =
     Shows what callers of the cache see while its server has a fault, on servers that it starts itself.
 
       --scenario all|NAME,NAME   --server all|redis|valkey
-      --seconds 10         before the fault, and after it at least        --fault-seconds 30   how long it lasts (as --seconds)
+      --seconds 10         before the fault, and after it at least        --fault-seconds 30   how long it lasts
       --callers 200        concurrent callers, half of them on each of two nodes
       --pace 10            milliseconds between two calls of a caller, on average
       --options "BackplaneTimeout=00:00:02;Jitter=0.1"   any setting of LarderOptions

@@ -24,7 +24,7 @@ internal static class MatrixCommand
             var other => throw new FormatException($"There is no server '{other}'; there are redis, valkey and all."),
         };
         var seconds = TimeSpan.FromSeconds(arguments.Number("seconds", 10));
-        var during = TimeSpan.FromSeconds(arguments.Number("fault-seconds", (int)seconds.TotalSeconds));
+        var during = arguments.Number("fault-seconds", 0);
         var callers = arguments.Number("callers", 200);
         var pace = arguments.Milliseconds("pace", TimeSpan.FromMilliseconds(10));
         var settings = new NodeSettings { Options = NodeSettings.ParseOptions(arguments.Text("options", "")), Sabotage = arguments.Choice("broken", Sabotage.Nothing) };
@@ -42,7 +42,7 @@ internal static class MatrixCommand
                     Settings = settings,
                     Load = new Load { Callers = callers, Pace = pace },
                     Before = seconds,
-                    During = during,
+                    During = during > 0 ? TimeSpan.FromSeconds(during) : scenario.Lasts ?? seconds,
                     After = seconds,
                 };
                 var outcome = await run.RunAsync();

@@ -9,11 +9,14 @@ internal sealed record Scenario(string Name, string Summary, Func<ServerKind, Fa
 
     public IReadOnlyList<ServerKind> Kinds { get; init; } = Both;
 
+    /// <summary>How long the fault lasts in a long run, if not as long as the phase before it.</summary>
+    public TimeSpan? Lasts { get; init; }
+
     public static IReadOnlyList<Scenario> All { get; } =
     [
         new("killed", "SIGKILL; later started again on its port", kind => new Killed(kind)),
         new("restarted", "killed and started again at once, every two seconds", kind => new Restarted(kind)),
-        new("stopped", "SIGSTOP, later SIGCONT", kind => new Stopped(kind)),
+        new("stopped", "SIGSTOP, later SIGCONT", kind => new Stopped(kind)) { Lasts = TimeSpan.FromSeconds(30) },
         new("slow", "every answer 200 ms late", kind => new Slow(kind, TimeSpan.FromMilliseconds(200))),
         new("very-slow", "every answer 2 s late", kind => new Slow(kind, TimeSpan.FromSeconds(2))),
         new("oom", "memory full: writes get OOM", kind => new OutOfMemory(kind)),

@@ -4,6 +4,7 @@ using Larder.Resilience.Figures;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Larder.Resilience.Nodes;
 
@@ -32,9 +33,12 @@ internal sealed class CacheNode : IAsyncDisposable
         _services = services.BuildServiceProvider();
         Listen(clock);
         Cache = _services.GetRequiredService<HybridCache>();
+        Options = _services.GetRequiredService<IOptions<LarderOptions>>().Value;
     }
 
     public HybridCache Cache { get; }
+
+    public LarderOptions Options { get; }
 
     public long SecondLevelHits(Phase phase) => Interlocked.Read(ref _secondLevelHits[(int)phase]);
 
