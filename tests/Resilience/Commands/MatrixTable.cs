@@ -10,14 +10,15 @@ internal static class MatrixTable
 {
     public static void PrintHead()
     {
-        Console.WriteLine("| fault | server | calls | failed | wrong | before: p50 / p99 / max | during: p50 / p99 / max | after: p50 / p99 / max | loads/s before, during, after | used again after |");
-        Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+        Console.WriteLine("| fault | server | calls | failed | wrong | calls/s before, during, after | before: p50 / p99 / max | during: p50 / p99 / max | after: p50 / p99 / max | loads/s before, during, after | used again after |");
+        Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     }
 
     public static void Print(Scenario scenario, ServerKind kind, Outcome outcome) => Console.WriteLine(
         $"| {scenario.Name} | {Name(kind)} | {Number(outcome.Calls)} | {outcome.Failed} | {outcome.Wrong} "
+        + $"| {Rate(outcome.Before, outcome.Before.Calls)} / {Rate(outcome.During, outcome.During.Calls)} / {Rate(outcome.After, outcome.After.Calls)} "
         + $"| {Times(outcome.Before)} | {Times(outcome.During)} | {Times(outcome.After)} "
-        + $"| {Loads(outcome.Before)}, {Loads(outcome.During)}, {Loads(outcome.After)} | {(outcome.Recovery is { } took ? Milliseconds(took) + " ms" : "never")} |");
+        + $"| {Rate(outcome.Before, outcome.Before.Loads)} / {Rate(outcome.During, outcome.During.Loads)} / {Rate(outcome.After, outcome.After.Loads)} | {(outcome.Recovery is { } took ? Milliseconds(took) + " ms" : "never")} |");
 
     public static void PrintDetails(Outcome outcome)
     {
@@ -52,13 +53,13 @@ internal static class MatrixTable
     };
 
     private static string Times(PhaseFigures phase) => phase.Calls == 0
-        ? ""
+        ? "–"
         : $"{Milliseconds(phase.Median)} / {Milliseconds(phase.P99)} / {Milliseconds(phase.Longest)} ms";
 
-    private static string Loads(PhaseFigures phase) => phase.Time == TimeSpan.Zero ? "–" : Number((long)(phase.Loads / phase.Time.TotalSeconds));
+    private static string Rate(PhaseFigures phase, long count) => phase.Time == TimeSpan.Zero ? "–" : Number((long)(count / phase.Time.TotalSeconds));
 
     private static string Milliseconds(TimeSpan time) =>
-        time.TotalMilliseconds.ToString(time.TotalMilliseconds < 10 ? "0.0" : "#,0", CultureInfo.InvariantCulture);
+        time.TotalMilliseconds.ToString(time.TotalMilliseconds switch { < 0.1 => "0.000", < 10 => "0.0", _ => "#,0" }, CultureInfo.InvariantCulture);
 
     private static string Number(long number) => number.ToString("#,0", CultureInfo.InvariantCulture);
 }
