@@ -66,6 +66,7 @@ internal sealed class Caller(CacheNode node, Keys keys, Source source, Load load
     {
         if (load.LargeEvery is > 0 and var every && random.Next(every) == 0)
         {
+            load.CountLargeCall();
             tally.Unavoidable += load.LargeIsUnavoidable ? 1 : 0;
             var large = Pick(random, keys.Large);
             return ("GetOrCreateAsync of a large value", () => ReadAsync(large, large));

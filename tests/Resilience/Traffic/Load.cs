@@ -4,6 +4,7 @@ namespace Larder.Resilience.Traffic;
 internal sealed class Load
 {
     private volatile int _largeEvery;
+    private long _largeCalls;
 
     public int Callers { get; init; } = 200;
 
@@ -17,9 +18,13 @@ internal sealed class Load
         set => _largeEvery = value;
     }
 
+    public long LargeCalls => Interlocked.Read(ref _largeCalls);
+
     /// <summary>Whether large values are refused by the cache, so that each call for one loads.</summary>
     public bool LargeIsUnavoidable { get; set; }
 
     /// <summary>Whether objects cannot be stored or read, so that each call for one loads.</summary>
     public bool ThingsAreUnavoidable { get; set; }
+
+    public void CountLargeCall() => Interlocked.Increment(ref _largeCalls);
 }
