@@ -46,6 +46,57 @@ public sealed class LarderOptions
     public double Jitter { get; set; }
 
     /// <summary>
+    /// An entry ends when nobody has read it for this long, and at its expiration at the latest. Default zero, for off. Not negative. A read
+    /// costs no write: a node tells the second level at most once in an eighth of the time, so there an entry may last that much longer.
+    /// </summary>
+    public TimeSpan SlidingExpiration { get; set; }
+
+    /// <summary>
+    /// After which share of its life an entry is loaded again in the background by the next read, which is given the present value and does
+    /// not wait. One load per key, across nodes where there are leases. Default 0, for off; 0.8 is a good choice. Less than 1.
+    /// </summary>
+    public double EarlyRefreshThreshold { get; set; }
+
+    /// <summary>The same as a time before the entry expires; whichever of the two comes first counts. Default zero, for off. Not negative.</summary>
+    public TimeSpan EarlyRefreshBefore { get; set; }
+
+    /// <summary>
+    /// How long after its expiration a value is still served, while the first read starts a load in the background (RFC 5861). It belongs
+    /// to the entry: all who read it get it. Default zero, for off. Not negative.
+    /// </summary>
+    public TimeSpan StaleWhileRevalidate { get; set; }
+
+    /// <summary>
+    /// Fail-safe: how long after its expiration a value may stand in for one that could not be loaded, because the factory failed or a timeout
+    /// has passed (RFC 5861). Default zero, for off. Not negative.
+    /// </summary>
+    public TimeSpan StaleIfError { get; set; }
+
+    /// <summary>Which values may stand in. Default <see cref="StaleValues.Verified"/>: none that was invalidated, on any node.</summary>
+    public StaleValues StaleIfErrorServes { get; set; }
+
+    /// <summary>After a failed load the stale value is served for this long before the next is tried. Default 5 seconds. Positive.</summary>
+    public TimeSpan StaleIfErrorThrottle { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long a caller waits for a load when a stale value may stand in (see <see cref="StaleIfError"/>). The load goes on in the background
+    /// and its result is stored. Default <see cref="Timeout.InfiniteTimeSpan"/>, for off. Positive.
+    /// </summary>
+    public TimeSpan SoftTimeout { get; set; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>
+    /// How long a caller waits for a load at most; then it gets a stale value that may stand in, or a <see cref="TimeoutException"/>. The load
+    /// goes on in the background and its result is stored. Default <see cref="Timeout.InfiniteTimeSpan"/>, for off. Positive, at least <see cref="SoftTimeout"/>.
+    /// </summary>
+    public TimeSpan HardTimeout { get; set; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>
+    /// How many loads a node runs in the background at once. When there are more, entries are refreshed a little later; nobody waits.
+    /// Default 128. At least 1.
+    /// </summary>
+    public int MaximumBackgroundLoads { get; set; } = 128;
+
+    /// <summary>
     /// The longest key that is cached, in characters. A longer key is not an error: its factory runs on every call.
     /// Default 1024. From 1 to 32,768.
     /// </summary>

@@ -1,3 +1,4 @@
+using Larder.Engine;
 using Microsoft.Extensions.Options;
 
 namespace Larder;
@@ -23,8 +24,13 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Check(faults, Enum.IsDefined(options.OnInvalidationFailure), nameof(options.OnInvalidationFailure), options.OnInvalidationFailure, "CompleteAndRecover or Throw");
         Check(faults, options.MaximumPendingInvalidations >= 1, nameof(options.MaximumPendingInvalidations), options.MaximumPendingInvalidations, "at least 1");
         Check(faults, options.PurgeInterval >= TimeSpan.Zero && options.PurgeInterval <= TimeSpan.FromDays(30), nameof(options.PurgeInterval), options.PurgeInterval, "from zero (never) to 30.00:00:00");
-        Positive(faults, nameof(options.NotFoundExpiration), options.NotFoundExpiration);
-        Check(faults, options.Jitter is >= 0 and <= 0.5, nameof(options.Jitter), options.Jitter, "from 0 to 0.5");
+        Check(faults, options.MaximumBackgroundLoads >= 1, nameof(options.MaximumBackgroundLoads), options.MaximumBackgroundLoads, "at least 1");
+        var rules = new EntryRules(options, null);
+        foreach (var (ruleName, value, expected) in rules.Faults())
+        {
+            Check(faults, false, ruleName, value, expected);
+        }
+
         foreach (var (key, value) in options.Namespaces)
         {
             if (value is null)
@@ -33,8 +39,13 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
                 continue;
             }
 
-            Positive(faults, $"Namespaces[{key}].NotFoundExpiration", value.NotFoundExpiration);
-            Check(faults, value.Jitter is null or (>= 0 and <= 0.5), $"Namespaces[{key}].Jitter", value.Jitter, "from 0 to 0.5");
+            // What is wrong with the global options was said above.
+            var global = rules.Faults().Select(fault => (fault.Name, fault.Value)).ToHashSet();
+            foreach (var (ruleName, ruleValue, expected) in new EntryRules(options, value).Faults().Where(fault => !global.Contains((fault.Name, fault.Value))))
+            {
+                Check(faults, false, $"Namespaces[{key}].{ruleName}", ruleValue, expected);
+            }
+
             Check(faults, value.DefaultExpiration is null || value.DefaultExpiration >= TimeSpan.Zero, $"Namespaces[{key}].DefaultExpiration", value.DefaultExpiration, "zero (caching off) or longer");
             Positive(faults, $"Namespaces[{key}].DefaultLocalCacheExpiration", value.DefaultLocalCacheExpiration);
         }

@@ -180,6 +180,6 @@ public static class LarderServiceCollectionExtensions
         }
 
         var backplane = server.Connection is null ? null : new RedisBackplaneTransport(server.Connection, prefix);
-        return new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger);
+        return new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger, scopes: provider.GetService<IServiceScopeFactory>());
     }
 }

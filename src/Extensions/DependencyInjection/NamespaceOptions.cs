@@ -28,4 +28,31 @@ public sealed class NamespaceOptions
     /// called on the loading thread and must not block.
     /// </summary>
     public Func<object?, bool>? Validate { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.SlidingExpiration"/>
+    public TimeSpan? SlidingExpiration { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.EarlyRefreshThreshold"/>
+    public double? EarlyRefreshThreshold { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.EarlyRefreshBefore"/>
+    public TimeSpan? EarlyRefreshBefore { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.StaleWhileRevalidate"/>
+    public TimeSpan? StaleWhileRevalidate { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.StaleIfError"/>
+    public TimeSpan? StaleIfError { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.StaleIfErrorServes"/>
+    public StaleValues? StaleIfErrorServes { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.StaleIfErrorThrottle"/>
+    public TimeSpan? StaleIfErrorThrottle { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.SoftTimeout"/>
+    public TimeSpan? SoftTimeout { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.HardTimeout"/>
+    public TimeSpan? HardTimeout { get; set; }
 }

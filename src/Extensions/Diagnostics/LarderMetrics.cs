@@ -17,10 +17,16 @@ internal sealed class LarderMetrics : IDisposable
         Uncacheable = _meter.CreateCounter<long>("larder.cache.uncacheable", "{call}", "Calls whose key cannot be cached.");
         Rejected = _meter.CreateCounter<long>("larder.payload.rejected", "{payload}", "Stored payloads that were not used, by fault.");
         Invalidations = _meter.CreateCounter<long>("larder.invalidations", "{invalidation}", "Invalidations by kind and origin.");
+        Stale = _meter.CreateCounter<long>("larder.cache.stale", "{value}", "Values served after their expiration, by reason.");
+        Refreshes = _meter.CreateCounter<long>("larder.cache.refreshes", "{load}", "Loads that ran in the background, by outcome.");
         Unstored = _meter.CreateCounter<long>("larder.load.unstored", "{load}", "Loaded values that were not stored, by reason.");
     }
 
     public Counter<long> Hits { get; }
+
+    public Counter<long> Stale { get; }
+
+    public Counter<long> Refreshes { get; }
 
     public Counter<long> Misses { get; }
 

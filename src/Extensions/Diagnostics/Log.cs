@@ -47,6 +47,12 @@ internal static partial class Log
     [LoggerMessage(15, LogLevel.Information, "{Removed} of {Scanned} entries were removed because they had been invalidated.")]
     public static partial void Purged(this ILogger logger, long removed, long scanned);
 
+    [LoggerMessage(16, LogLevel.Warning, "A value could not be loaded and a stale one stands in. Further ones are counted, not logged, for a minute.")]
+    public static partial void StaleStandsIn(this ILogger logger, Exception exception);
+
+    [LoggerMessage(17, LogLevel.Warning, "A value could not be loaded in the background. Further ones are counted, not logged, for a minute.")]
+    public static partial void RefreshFailed(this ILogger logger, Exception exception);
+
     [LoggerMessage(14, LogLevel.Debug, "Background work of the cache did not succeed and will be tried again.")]
     public static partial void BackgroundAttemptFailed(this ILogger logger, Exception exception);
 }

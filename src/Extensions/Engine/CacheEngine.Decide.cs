@@ -21,23 +21,27 @@ internal sealed partial class CacheEngine
     /// <summary>What the factory and the rules say about the loaded value.</summary>
     private void Decide<T>(Load<T> load, CacheEntryContext? context, T value)
     {
-        var asked = load.Policy.Expiration;
+        var asked = load.Policy.Retention;
         if (context is not null)
         {
             load.Policy = load.Policy.Decided(context);
             load.IsNotStored = context.IsNotStored;
-            if (context.AddedTags is { } added)
+            load.ETag = context.ETag ?? (context.IsNotModified ? context.StaleETag : null);
+            IEnumerable<string> added = context.AddedTags ?? [];
+            if (context is { IsNotModified: true, Stale.Tags: { } kept })
             {
-                load.LateTags = TagNames.Normalize(added.Where(tag => load.TagNames is null || !load.TagNames.Contains(tag)));
+                added = added.Concat(kept.Select(group => group.Tag!));
             }
+
+            load.LateTags = TagNames.Normalize(added.Where(tag => load.TagNames is null || !load.TagNames.Contains(tag)));
         }
 
-        if (context is { IsNotFound: true } || (value is null && load.Policy.NullIsNotFound))
+        if (context is { IsNotFound: true } || (value is null && load.Policy.Rules.NullIsNotFound))
         {
             load.Flight.Kind = CacheResultKind.NotFound;
             load.Policy = load.Policy.Negative(context?.NotFoundExpiration);
         }
-        else if (!load.IsNotStored && load.Policy.Validate is { } validate && !validate(value))
+        else if (!load.IsNotStored && load.Policy.Rules.Validate is { } validate && !validate(value))
         {
             load.IsNotStored = true;
             _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "not_valid"));
@@ -49,7 +53,7 @@ internal sealed partial class CacheEngine
         }
 
         load.Policy = load.Policy.Jittered(_random);
-        load.NeedsLongerStamps = load.Policy.Expiration > asked;
+        load.NeedsLongerStamps = load.Policy.Retention > asked;
     }
 
     /// <summary>Adds the factory's tags to the entry, if none of them was invalidated on this node since the load began.</summary>
@@ -82,7 +86,7 @@ internal sealed partial class CacheEngine
         var stamps = new long[late.Length];
         for (var i = 0; i < stamps.Length; i++)
         {
-            stamps[i] = await _stamps!.GetAsync(late.Span[i], load.Policy.Expiration).ConfigureAwait(false);
+            stamps[i] = await _stamps!.GetAsync(late.Span[i], load.Policy.Retention).ConfigureAwait(false);
         }
 
         var now = await _second!.GetStampAsync(load.Flight.Key.Scope.TagActivity.Id, StampReader.DefaultLife).ConfigureAwait(false);

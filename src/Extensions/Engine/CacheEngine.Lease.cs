@@ -61,7 +61,7 @@ internal sealed partial class CacheEngine
         while (true)
         {
             var generation = _groups.Counter;
-            var origin = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+            var origin = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Retention).ConfigureAwait(false);
             if (origin is null || _leases is null || !WritesShared(load.Policy))
             {
                 return new LoadStart<T> { Generation = generation, Origin = origin };

@@ -14,17 +14,27 @@ internal sealed partial class CacheEngine
     {
         if (!IsCacheable(keyText) || policy.Expiration <= TimeSpan.Zero)
         {
-            return policy.RunsFactory ? loader.LoadAsync(loader.TakesContext ? new CacheEntryContext(keyText ?? "", scope.Scope) : null, cancellationToken) : default;
+            return policy.RunsFactory ? LoadUncachedAsync<TLoader, T>(scope, keyText ?? "", loader, cancellationToken) : default;
+        }
+
+        if (TryHitLate<TLoader, T>(scope, keyText, loader, policy, tags, out var value))
+        {
+            return new(value);
         }
 
         var groups = ResolveTags(scope, tags, out var names);
         var key = new MemoryKey(scope, keyText);
-        if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, out var flight))
+        if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, CancellationToken.None, out var flight))
         {
             return JoinAsync(flight, loader, policy, names, cancellationToken);
         }
 
         var load = new Load<T>(flight, policy, names, groups);
+        if (policy.Rules.HasTimeouts)
+        {
+            return LeadPatientlyAsync(load, loader, cancellationToken);
+        }
+
         var led = LeadAsync(load, loader);
         if (led.IsCompleted || !cancellationToken.CanBeCanceled)
         {
@@ -37,6 +47,11 @@ internal sealed partial class CacheEngine
     private async ValueTask<T> JoinAsync<TLoader, T>(Flight<T> flight, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
         where TLoader : struct, ILoader<T>
     {
+        if (policy.Rules.HasTimeouts && await AwaitLoadAsync<T>(flight.End, flight, policy, cancellationToken).ConfigureAwait(false) is { StandsIn: true } standIn && !flight.IsOvertaken)
+        {
+            return standIn.Value;
+        }
+
         var result = await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
         var scope = flight.Key.Scope;
         if (flight.IsOvertaken)
@@ -51,8 +66,36 @@ internal sealed partial class CacheEngine
         }
 
         return policy.RunsFactory
-            ? await loader.LoadAsync(loader.TakesContext ? new CacheEntryContext(flight.Key.Key, scope.Scope) : null, cancellationToken).ConfigureAwait(false)
+            ? await LoadUncachedAsync<TLoader, T>(scope, flight.Key.Key, loader, cancellationToken).ConfigureAwait(false)
             : default!;
+    }
+
+    /// <summary>Runs a factory for its caller alone.</summary>
+    private async ValueTask<T> LoadUncachedAsync<TLoader, T>(ScopeState scope, string key, TLoader loader, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T>
+    {
+        var context = loader.TakesContext ? new CacheEntryContext(key, scope.Scope, _scopes, stale: null, isBackground: false) : null;
+        try
+        {
+            var value = await loader.LoadAsync(context, cancellationToken).ConfigureAwait(false);
+            return context?.Failure is { } reason ? throw new CacheLoadException(reason) : value;
+        }
+        finally
+        {
+            if (context is not null)
+            {
+                await context.EndAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    // On a thread of its own, so that even a factory that blocks can be left.
+    private async ValueTask<T> LeadPatientlyAsync<TLoader, T>(Load<T> load, TLoader loader, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T>
+    {
+        var led = Task.Run(() => LeadAsync(load, loader).AsTask(), CancellationToken.None);
+        var waited = await AwaitLoadAsync<T>(led, load.Flight, load.Policy, cancellationToken).ConfigureAwait(false);
+        return waited.StandsIn ? waited.Value : await led.ConfigureAwait(false);
     }
 
     private bool TryRead<T>(in FlightResult<T> result, [MaybeNullWhen(false)] out T value)
@@ -97,18 +140,28 @@ internal sealed partial class CacheEngine
         {
             // A load may have ended between the look into memory and the entry in the table.
             T value;
-            if (load.Policy.ReadsMemory && _memory.TryGet(flight.Key.Scope, flight.Key.Key, out var entry))
+            if (load.Refreshes is null && load.Policy.ReadsMemory && _memory.TryGet(flight.Key.Scope, flight.Key.Key, out var entry))
             {
                 // Noted before the look that decides: who joins after a tag of the entry was invalidated must find that out.
                 flight.FoundTags = entry.Tags;
-                if (IsServable(entry) && TryReadEntry(entry, out value!))
+                if (TryServe(entry, load.Policy.RunsFactory, isVerified: false, out value!, out var isDue))
                 {
+                    load.Due = isDue ? entry : null;
                     flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
                     flight.Succeed(Shareable(load, value));
                     return value;
                 }
 
                 flight.FoundTags = null;
+                if (_second is null && entry.Terms is not null)
+                {
+                    flight.Stale = entry;
+                    if (IsHeld(load) && await StandInAsync(flight, load.Policy, "held").ConfigureAwait(false) is { StandsIn: true } held)
+                    {
+                        flight.Succeed(Shareable(load, held.Value));
+                        return held.Value;
+                    }
+                }
             }
 
             if (_second is not null)
@@ -135,14 +188,36 @@ internal sealed partial class CacheEngine
         }
         catch (Exception exception)
         {
+            // When all callers have left there is nobody to stand in for.
+            if (!flight.Token.IsCancellationRequested && await StandInAsync(flight, load.Policy, "error").ConfigureAwait(false) is { StandsIn: true } standIn)
+            {
+                _logger.StaleStandsIn(exception);
+                flight.Kind = flight.Stale is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
+                flight.Succeed(Shareable(load, standIn.Value));
+                return standIn.Value;
+            }
+
+            if (load.Refreshes is not null && !_stoppingToken.IsCancellationRequested)
+            {
+                _logger.RefreshFailed(exception);
+            }
+
             flight.Fail(exception);
             throw;
         }
         finally
         {
             _flights.Remove(flight);
+            if (load.Due is { } due)
+            {
+                // Not before the flight is out of the table: it would be joined.
+                StartRefresh<TLoader, T>(due, loader, load.Policy, load.TagNames);
+            }
         }
     }
+
+    // A load of the value has failed a moment ago and is not to be tried again.
+    private bool IsHeld<T>(Load<T> load) => load.Refreshes is null && load.Flight.Stale?.Terms is { } terms && _clock.Now < terms.RetryAt;
 
     private async ValueTask<T> RunFactoryAsync<TLoader, T>(Load<T> load, TLoader loader)
         where TLoader : struct, ILoader<T>
@@ -152,10 +227,32 @@ internal sealed partial class CacheEngine
             _metrics.Misses.Add(1);
         }
 
-        var context = loader.TakesContext ? new CacheEntryContext(load.Flight.Key.Key, load.Flight.Key.Scope.Scope) : null;
-        var value = await loader.LoadAsync(context, load.Flight.Token).ConfigureAwait(false);
-        Decide(load, context, value);
-        return value;
+        var flight = load.Flight;
+        var context = loader.TakesContext ? new CacheEntryContext(flight.Key.Key, flight.Key.Scope.Scope, _scopes, flight.Stale, load.Refreshes is not null) : null;
+        flight.StartFactory();
+        try
+        {
+            var value = await loader.LoadAsync(context, flight.Token).ConfigureAwait(false);
+            if (context?.Failure is { } reason)
+            {
+                throw new CacheLoadException(reason);
+            }
+
+            if (context is { IsNotModified: true } && !context.TryGetStale(out value!))
+            {
+                throw new InvalidOperationException($"The factory said NotModified(), but the stale value of '{flight.Key.Key}' is no {typeof(T)}. Call TryGetStale<{typeof(T).Name}> first, and load the value if it gives none.");
+            }
+
+            Decide(load, context, value);
+            return value;
+        }
+        finally
+        {
+            if (context is not null)
+            {
+                await context.EndAsync().ConfigureAwait(false);
+            }
+        }
     }
 
     /// <summary>What those who joined get: the value itself if it may be shared, otherwise bytes to read a copy from.</summary>
@@ -218,28 +315,49 @@ internal sealed partial class CacheEngine
         {
             load.Flight.Store((_memory, entry), static state => state._memory.Set(state.entry));
         }
+        else if (!_keepsMemory)
+        {
+            // A value that stood in here is replaced by what the wrapped cache now holds.
+            _memory.Remove(entry.Scope, entry.Key, EntryDeparture.Replaced);
+        }
     }
 
-    private EntryMetadata Metadata<T>(Load<T> load, long generation, EntryOrigin? origin, int payloadSize)
+    private EntryMetadata Metadata<T>(Load<T> load, long generation, EntryOrigin? origin, int payloadSize) =>
+        Metadata(load.Flight.Key, load.Policy, load.ETag, _clock.UtcNowMilliseconds, generation, origin, load.Groups, payloadSize);
+
+    /// <summary>What a new entry is made of that was loaded or set just now.</summary>
+    private EntryMetadata Metadata(MemoryKey key, in EntryPolicy policy, string? etag, long created, long generation, EntryOrigin? origin, Group[]? tags, int payloadSize)
+    {
+        var life = EngineClock.Milliseconds(policy.Expiration);
+        return Metadata(key, policy, policy.StoredTerms(etag), life, life, created, generation, origin, tags, payloadSize);
+    }
+
+    /// <summary>What a new entry is made of that was given <paramref name="life"/> milliseconds, of which <paramref name="left"/> are left.</summary>
+    private EntryMetadata Metadata(
+        MemoryKey key, in EntryPolicy policy, StoredTerms stored, long life, long left, long created, long generation, EntryOrigin? origin, Group[]? tags, int payloadSize)
     {
         var now = _clock.Now;
-        return Metadata(load.Flight.Key, load.Policy.LocalExpiration, now, _clock.UtcNowMilliseconds, generation, origin, load.Groups, payloadSize);
-    }
+        var expires = EngineClock.AddSaturating(now, left);
+        var freshUntil = Math.Min(EngineClock.AddSaturating(now, policy.LocalExpiration), expires);
+        var refreshAt = policy.Rules.RefreshAt(expires, life);
+        EntryTerms? terms = null;
+        if (!stored.IsDefault || refreshAt != long.MaxValue)
+        {
+            terms = new EntryTerms(expires, refreshAt, stored);
+            terms.Begin(now);
+        }
 
-    private EntryMetadata Metadata(
-        MemoryKey key, TimeSpan localExpiration, long now, long created, long generation, EntryOrigin? origin, Group[]? tags, int payloadSize)
-    {
-        var expires = EngineClock.AddSaturating(now, localExpiration);
         return new EntryMetadata
         {
             Scope = key.Scope,
             Key = key.Key,
             Generation = generation,
-            ExpiresAt = expires,
-            ServeUntil = ServeUntil(now, expires),
+            FreshUntil = freshUntil,
+            Terms = terms,
+            ServeUntil = ServeUntil(terms, freshUntil, now),
             VerifiedAt = now,
             CreatedAtUtc = created,
-            Size = EntryOverhead + (key.Key.Length * 2) + payloadSize + SizeOf(tags),
+            Size = EntryOverhead + (key.Key.Length * 2) + payloadSize + SizeOf(tags) + (terms is null ? 0 : EntryTerms.Overhead + ((stored.ETag?.Length ?? 0) * 2)),
             Tags = tags,
             Origin = origin,
         };
@@ -322,6 +440,18 @@ internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? ta
     public string[]? LateTags { get; set; }
 
     public bool IsNotStored { get; set; }
+
+    /// <summary>The value was stored wherever it was to be stored.</summary>
+    public bool IsStored { get; set; }
+
+    /// <summary>What the source calls this version of the value.</summary>
+    public string? ETag { get; set; }
+
+    /// <summary>The entry that this load replaces in the background, while it is served.</summary>
+    public MemoryEntry? Refreshes { get; init; }
+
+    /// <summary>An entry found on the way that is served and due for a load in the background.</summary>
+    public MemoryEntry? Due { get; set; }
 
     /// <summary>What those who joined get, once storing has produced it.</summary>
     public FlightResult<T>? Result { get; set; }

@@ -24,7 +24,7 @@ internal sealed partial class CacheEngine
             return ValueTask.FromCanceled<T>(cancellationToken);
         }
 
-        if ((options is null ? scope.Defaults.ReadsMemory : new EntryPolicy(scope.Defaults, options).LooksIntoMemory) && TryHit<T>(scope, key, out var value))
+        if ((options is null ? scope.Defaults.ReadsMemory : scope.Defaults.LooksIntoMemory(options.Expiration, options.Flags)) && TryHit<T>(scope, key, out var value))
         {
             return new(value);
         }
@@ -48,8 +48,8 @@ internal sealed partial class CacheEngine
             return ValueTask.FromCanceled<T>(cancellationToken);
         }
 
-        callPolicy?.ThrowIfInvalid();
-        if ((callPolicy is null ? scope.Defaults.ReadsMemory : new EntryPolicy(scope.Defaults, callPolicy).LooksIntoMemory) && TryHit<T>(scope, key, out var value))
+        _ = callPolicy?.Over(scope.Defaults.Rules);
+        if ((callPolicy is null ? scope.Defaults.ReadsMemory : scope.Defaults.LooksIntoMemory(callPolicy.Expiration, callPolicy.Flags)) && TryHit<T>(scope, key, out var value))
         {
             return new(value);
         }
@@ -63,7 +63,7 @@ internal sealed partial class CacheEngine
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(key);
-        var policy = new EntryPolicy(scope.Defaults, new HybridCacheEntryOptions { Flags = scope.Defaults.Flags | HybridCacheEntryFlags.DisableUnderlyingData });
+        var policy = new EntryPolicy(scope.Defaults, options: (HybridCacheEntryOptions?)null) { Flags = scope.Defaults.Flags | HybridCacheEntryFlags.DisableUnderlyingData };
         if (!IsCacheable(key) || policy.Expiration <= TimeSpan.Zero)
         {
             return default;
@@ -72,7 +72,7 @@ internal sealed partial class CacheEngine
         var memoryKey = new MemoryKey(scope, key);
         while (true)
         {
-            var joined = _flights.JoinOrAdd<T>(memoryKey, policy.Flags, _groups.Counter, null, cancellationToken.CanBeCanceled, out var flight);
+            var joined = _flights.JoinOrAdd<T>(memoryKey, policy.Flags, _groups.Counter, null, cancellationToken.CanBeCanceled, CancellationToken.None, out var flight);
             T? value;
             if (joined)
             {
@@ -108,12 +108,12 @@ internal sealed partial class CacheEngine
                 if (entry is ValueEntry<T> shared)
                 {
                     MemoryLevel.Touch(entry);
-                    CountHit("memory");
+                    CountMemoryHit(entry, now);
                     value = shared.Value;
                     return true;
                 }
 
-                return TryReadCopy(entry, out value);
+                return TryReadCopy(entry, now, out value);
             }
         }
 
@@ -121,19 +121,13 @@ internal sealed partial class CacheEngine
         return false;
     }
 
-    private bool IsServable(MemoryEntry entry)
-    {
-        var now = _clock.Now;
-        return now < entry.ServeUntil && now < Volatile.Read(ref _trustedUntil) && entry.IsCurrent();
-    }
-
     // The rarer kinds of entry, apart from the path of a shared value so that that one stays small.
-    private bool TryReadCopy<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value)
+    private bool TryReadCopy<T>(MemoryEntry entry, long now, [MaybeNullWhen(false)] out T value)
     {
         if (entry is NegativeEntry)
         {
             MemoryLevel.Touch(entry);
-            CountHit("memory");
+            CountMemoryHit(entry, now);
             value = default!;
             return true;
         }
@@ -144,7 +138,7 @@ internal sealed partial class CacheEngine
             {
                 value = serialized.Read();
                 MemoryLevel.Touch(entry);
-                CountHit("memory");
+                CountMemoryHit(entry, now);
                 return true;
             }
             catch (Exception exception)
@@ -161,15 +155,29 @@ internal sealed partial class CacheEngine
     /// <summary>The value of an entry that is known to be valid, or nothing if it is of another type.</summary>
     private bool TryReadEntry<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value)
     {
+        var now = _clock.Now;
         if (entry is ValueEntry<T> shared)
         {
             MemoryLevel.Touch(entry);
-            CountHit("memory");
+            CountMemoryHit(entry, now);
             value = shared.Value;
             return true;
         }
 
-        return TryReadCopy(entry, out value);
+        return TryReadCopy(entry, now, out value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void CountMemoryHit(MemoryEntry entry, long now)
+    {
+        if (_metrics.Hits.Enabled)
+        {
+            _metrics.Hits.Add(1, LarderMetrics.Tag("level", "memory"));
+            if (entry.Terms is { } terms && now >= terms.Expires)
+            {
+                _metrics.Stale.Add(1, LarderMetrics.Tag("reason", "kept"));
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,26 +16,45 @@ internal sealed partial class CacheEngine
     {
         var scope = load.Flight.Key.Scope;
         var physicalKey = scope.PhysicalKey(load.Flight.Key.Key);
-        if (load.Policy.ReadsMemory && _memory.TryGet(scope, load.Flight.Key.Key, out var entry))
+        var flight = load.Flight;
+        if (load.Refreshes is null && load.Policy.ReadsMemory && _memory.TryGet(scope, flight.Key.Key, out var entry))
         {
-            if (_clock.Now < entry.ExpiresAt && await VerifyAsync(entry, physicalKey).ConfigureAwait(false) && TryReadEntry<T>(entry, out var verified))
+            var now = _clock.Now;
+            if ((entry.IsFresh(now) || now < entry.Terms?.RevalidateUntil)
+                && await VerifyAsync(entry, physicalKey).ConfigureAwait(false) == Verification.Valid
+                && TryServe<T>(entry, load.Policy.RunsFactory, isVerified: true, out var verified, out var isDue))
             {
-                load.Flight.FoundTags = entry.Tags;
-                load.Flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
+                load.Due = isDue ? entry : null;
+                flight.FoundTags = entry.Tags;
+                flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
                 return verified;
             }
 
-            _memory.Remove(entry, EntryDeparture.Invalidated);
+            if (now < entry.Terms?.StaleUntil)
+            {
+                // Left where it is: it may have to stand in, and whatever is loaded replaces it.
+                flight.Stale = entry;
+            }
+            else
+            {
+                _memory.Remove(entry, entry.IsFresh(now) ? EntryDeparture.Invalidated : EntryDeparture.Expired);
+            }
         }
 
+        // A refresh finds out what the others have loaded when it asks for the lease.
         var found = default(Found<T>);
-        if (ReadsShared(load.Policy) && !_pending.HasKey(physicalKey))
+        if (ReadsShared(load.Policy) && !_pending.HasKey(physicalKey) && (load.Refreshes is null || _leases is null))
         {
             found = await ReadSecondLevelAsync(load, physicalKey).ConfigureAwait(false);
             if (found.IsValid)
             {
                 return found.Value;
             }
+        }
+
+        if (IsHeld(load) && await StandInAsync(flight, load.Policy, "held").ConfigureAwait(false) is { StandsIn: true } held)
+        {
+            return held.Value;
         }
 
         // One call pays for one silence of the server, not for one per step.
@@ -46,7 +65,7 @@ internal sealed partial class CacheEngine
             return default!;
         }
 
-        var start = answers ? await BeginLoadAsync(load, physicalKey, found.ObsoleteId).ConfigureAwait(false) : new LoadStart<T> { Generation = _groups.Counter };
+        var start = answers ? await BeginLoadAsync(load, physicalKey, found.ObsoleteId != 0 ? found.ObsoleteId : load.Refreshes?.Origin?.Id ?? 0).ConfigureAwait(false) : new LoadStart<T> { Generation = _groups.Counter };
         if (start.Found.IsValid)
         {
             return start.Found.Value;
@@ -117,12 +136,16 @@ internal sealed partial class CacheEngine
 
         // A sender whose clock is ahead cannot make an entry live longer than it was given.
         var invalid = new Found<T>(header.Id);
-        var left = Math.Min(header.Expires - _clock.UtcNowMilliseconds, header.Expires - header.Created);
-        if (left <= 0)
+        var life = header.Expires - header.Created;
+        var left = Math.Min(header.Expires - _clock.UtcNowMilliseconds, life);
+        var terms = header.Terms;
+        if (life <= 0 || (left <= 0 && left <= -Math.Max(terms.StaleWhileRevalidate, terms.StaleIfError)) || header.Id == load.Refreshes?.Origin?.Id)
         {
             return invalid;
         }
 
+        // What was invalidated is read only where it may stand in all the same.
+        var mayBeInvalid = terms.StaleIfError > -left && load.Policy.Rules.StaleIfErrorServes == StaleValues.Invalidated;
         var scope = load.Flight.Key.Scope;
         var scopeStamp = await _stamps!.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false);
         if (scopeStamp != header.ScopeStamp && await _stamps.QuestionAsync(scope.Levels).ConfigureAwait(false))
@@ -130,7 +153,8 @@ internal sealed partial class CacheEngine
             scopeStamp = await _stamps.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false);
         }
 
-        if (scopeStamp == 0 || scopeStamp != header.ScopeStamp)
+        var isCurrent = scopeStamp != 0 && scopeStamp == header.ScopeStamp;
+        if (!isCurrent && !mayBeInvalid)
         {
             return invalid;
         }
@@ -143,7 +167,13 @@ internal sealed partial class CacheEngine
 
         if (tagStamps is null && groups is not null)
         {
-            return invalid;
+            if (!mayBeInvalid)
+            {
+                return invalid;
+            }
+
+            isCurrent = false;
+            tagStamps = Array.ConvertAll(header.Tags, tag => tag.Stamp);
         }
 
         T value;
@@ -151,8 +181,7 @@ internal sealed partial class CacheEngine
         try
         {
             var origin = new EntryOrigin(header.Id, header.ScopeStamp, tagStamps);
-            var lives = load.Policy.LocalExpiration < TimeSpan.FromMilliseconds(left) ? load.Policy.LocalExpiration : TimeSpan.FromMilliseconds(left);
-            var metadata = Metadata(load.Flight.Key, lives, _clock.Now, header.Created, load.Flight.Generation, origin, groups, payload.Length);
+            var metadata = Metadata(load.Flight.Key, load.Policy, terms, life, left, header.Created, load.Flight.Generation, origin, groups, payload.Length);
             if (header.IsNotFound)
             {
                 load.Flight.Kind = CacheResultKind.NotFound;
@@ -183,6 +212,34 @@ internal sealed partial class CacheEngine
         {
             Reject(PayloadFault.Value);
             return invalid;
+        }
+
+        var isDue = false;
+        if (left <= 0 || !isCurrent)
+        {
+            var read = isCurrent ? entry.Terms!.Read(entry.FreshUntil, _clock.Now, load.Policy.RunsFactory, out _) : LateRead.None;
+            if (read == LateRead.None || load.Refreshes is not null)
+            {
+                // Newer than what this node still has of it.
+                load.Flight.Stale = entry is NegativeEntry ? load.Flight.Stale : entry;
+                return invalid;
+            }
+
+            isDue = read == LateRead.Refresh;
+        }
+        else if (entry.Terms is not null)
+        {
+            isDue = entry.Terms.Read(entry.FreshUntil, _clock.Now, load.Policy.RunsFactory && load.Refreshes is null, out _) == LateRead.Refresh;
+        }
+
+        if (isDue)
+        {
+            load.Due = entry;
+        }
+
+        if (entry.Terms is { Slides: true })
+        {
+            TouchSecondLevel(entry, entry.Terms, _clock.Now);
         }
 
         // Fenced means that the key was changed after this read began: good enough for callers who came before, but not to keep.

@@ -17,12 +17,12 @@ internal sealed partial class CacheEngine
         if (load.NeedsLongerStamps)
         {
             // Asking for the stamps again prolongs them. Should one be another by now, the entry is invalid, as it must be.
-            _ = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Expiration).ConfigureAwait(false);
+            _ = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Retention).ConfigureAwait(false);
         }
 
         var now = _clock.UtcNowMilliseconds;
         var negative = load.Flight.Kind == CacheResultKind.NotFound;
-        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy.Expiration, origin!) with { IsNotFound = negative };
+        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy, load.ETag, origin) with { IsNotFound = negative };
         using var writer = TrySerialize(negative ? default : value, header);
         if (writer is null)
         {
@@ -35,7 +35,7 @@ internal sealed partial class CacheEngine
         bool stored;
         if (lease.IsHeld)
         {
-            var answer = await _second!.SetLeasedAsync(physicalKey, lease.Token, writer.Written, load.Policy.Expiration).ConfigureAwait(false);
+            var answer = await _second!.SetLeasedAsync(physicalKey, lease.Token, writer.Written, load.Policy.Terms.Life).ConfigureAwait(false);
             stored = answer is { Succeeded: true, Value: not LeaseEnd.Lost };
             AbandonUnless(answer.Succeeded, writer);
             if (answer.Succeeded)
@@ -63,13 +63,14 @@ internal sealed partial class CacheEngine
             return;
         }
 
-        var metadata = Metadata(load.Flight.Key, load.Policy.LocalExpiration, _clock.Now, now, generation, origin, load.Groups, writer.Length);
+        load.IsStored = true;
+        var metadata = Metadata(load.Flight.Key, load.Policy, load.ETag, now, generation, origin, load.Groups, writer.Length);
         StoreInMemory(load, negative ? new NegativeEntry(metadata)
             : Immutability<T>.IsImmutable || value is null ? new ValueEntry<T>(metadata, value)
-            : new SerializedEntry<T>(metadata, writer.Written[HeaderLength(load.TagNames)..].ToArray(), _serializers.Get<T>()));
+            : new SerializedEntry<T>(metadata, writer.Written[EntryPayload.LengthOf(header)..].ToArray(), _serializers.Get<T>()));
     }
 
-    private static EntryHeader Header(string[]? tags, string physicalKey, bool isNull, long now, TimeSpan expiration, EntryOrigin origin)
+    private static EntryHeader Header(string[]? tags, string physicalKey, bool isNull, long now, in EntryPolicy policy, string? etag, EntryOrigin origin)
     {
         var stamped = new TagStamp[tags?.Length ?? 0];
         for (var i = 0; i < stamped.Length; i++)
@@ -82,10 +83,11 @@ internal sealed partial class CacheEngine
             PhysicalKey = physicalKey,
             Id = origin.Id,
             Created = now,
-            Expires = EngineClock.AddSaturating(now, expiration),
+            Expires = EngineClock.AddSaturating(now, policy.Expiration),
             ScopeStamp = origin.ScopeStamp,
             Tags = stamped,
             IsNull = isNull,
+            Terms = policy.StoredTerms(etag),
         };
     }
 
@@ -97,6 +99,4 @@ internal sealed partial class CacheEngine
             writer.Abandon();
         }
     }
-
-    private static int HeaderLength(string[]? tags) => EntryPayload.HeaderLength + 4 + (tags?.Sum(tag => 10 + (tag.Length * 2)) ?? 0);
 }

@@ -157,14 +157,11 @@ internal sealed partial class CacheEngine : IBackplaneListener
         : now < Volatile.Read(ref _trustedUntil) ? long.MinValue
         : now + 1;
 
-    private long ServeUntil(long now, long expires)
-    {
-        if (_second is null || _backplane is not null)
-        {
-            return expires;
-        }
+    // Until when a plain look serves what was verified now.
+    private long ServeUntil(EntryTerms? terms, long freshUntil, long now) => Math.Min(terms?.ServeUntil(freshUntil, now) ?? freshUntil, VerifyBy(now));
 
-        // Half the age for the stamp it was checked with, half for the entry itself: together no more than StampAge.
-        return Math.Min(expires, EngineClock.AddSaturating(now, _options.StampAge / 2));
-    }
+    // Where no backplane tells of changes: half the age for the stamp an entry was checked with, half for the entry itself; together
+    // no more than StampAge.
+    private long VerifyBy(long verifiedAt) =>
+        _second is null || _backplane is not null ? long.MaxValue : EngineClock.AddSaturating(verifiedAt, _options.StampAge / 2);
 }

@@ -3,7 +3,7 @@ namespace Larder.Engine;
 internal sealed partial class CacheEngine
 {
     /// <summary>
-    /// Whether an entry that has not expired may be served, although its generation or this node's hearing is in doubt:
+    /// Whether an entry may be served, although its generation or this node's hearing is in doubt:
     /// its stamps must be the current ones, and where single keys may have been missed the second level must hold the same
     /// entry.
     /// </summary>
@@ -12,36 +12,36 @@ internal sealed partial class CacheEngine
     /// <c>BackplaneTimeout</c> old, counted from its load or its last verification. So an outage costs one load per key and
     /// timeout on each node, and staleness stays bounded while it lasts.
     /// </remarks>
-    private async ValueTask<bool> VerifyAsync(MemoryEntry entry, string physicalKey)
+    private async ValueTask<Verification> VerifyAsync(MemoryEntry entry, string physicalKey)
     {
         var generation = _groups.Counter;
         var now = _clock.Now;
         if (_second!.IsOpen || MustReapply)
         {
-            return IsRecentEnough(entry);
+            return Unanswered(entry);
         }
 
         var origin = entry.Origin;
         if (origin is null)
         {
             // Nothing to compare: it was loaded while the second level was away.
-            return IsRecentEnough(entry) && !IsTrusted;
+            return IsRecentEnough(entry) && !IsTrusted ? Verification.Valid : Verification.Unknown;
         }
 
         if (_pending.HasKey(physicalKey))
         {
-            return false;
+            return Verification.Invalid;
         }
 
         var scopeStamp = await _stamps!.GetAsync(entry.Scope, TimeSpan.Zero).ConfigureAwait(false);
         if (scopeStamp == 0)
         {
-            return IsRecentEnough(entry);
+            return Unanswered(entry);
         }
 
         if (scopeStamp != origin.ScopeStamp)
         {
-            return false;
+            return Verification.Invalid;
         }
 
         for (var i = 0; entry.Tags is not null && i < entry.Tags.Length; i++)
@@ -49,16 +49,16 @@ internal sealed partial class CacheEngine
             var stamp = await _stamps.GetAsync(entry.Tags[i], TimeSpan.Zero).ConfigureAwait(false);
             if (stamp == 0)
             {
-                return IsRecentEnough(entry);
+                return Unanswered(entry);
             }
 
             if (stamp != origin.TagStamps![i])
             {
-                return false;
+                return Verification.Invalid;
             }
         }
 
-        var keyMayHaveBeenMissed = _backplane is null ? now >= entry.ServeUntil : entry.Generation < Volatile.Read(ref _doubtGeneration) || !IsTrusted;
+        var keyMayHaveBeenMissed = _backplane is null ? now >= VerifyBy(entry.VerifiedAt) : entry.Generation < Volatile.Read(ref _doubtGeneration) || !IsTrusted;
         if (keyMayHaveBeenMissed)
         {
             if (origin.Id == 0)
@@ -67,7 +67,7 @@ internal sealed partial class CacheEngine
                 // removal may have been missed and cannot be found out.
                 if (_backplane is not null)
                 {
-                    return false;
+                    return Verification.Invalid;
                 }
             }
             else
@@ -75,20 +75,34 @@ internal sealed partial class CacheEngine
                 var id = await _second.GetIdAsync(physicalKey).ConfigureAwait(false);
                 if (!id.Succeeded)
                 {
-                    return IsRecentEnough(entry);
+                    return Unanswered(entry);
                 }
 
                 if (id.Value != origin.Id)
                 {
-                    return false;
+                    return Verification.Invalid;
                 }
             }
         }
 
-        entry.Verified(generation, now, ServeUntil(now, entry.ExpiresAt));
-        return true;
+        entry.Verified(generation, now, ServeUntil(entry.Terms, entry.FreshUntil, now));
+        return Verification.Valid;
     }
+
+    private Verification Unanswered(MemoryEntry entry) => IsRecentEnough(entry) ? Verification.Valid : Verification.Unknown;
 
     private bool IsRecentEnough(MemoryEntry entry) =>
         entry.IsCurrent() && _clock.Now - entry.VerifiedAt < (_backplane is null ? _options.StampAge : _options.BackplaneTimeout).TotalMilliseconds;
+
+    private enum Verification
+    {
+        /// <summary>It is what the second level holds, or was a moment ago.</summary>
+        Valid,
+
+        /// <summary>It was invalidated.</summary>
+        Invalid,
+
+        /// <summary>The second level did not answer.</summary>
+        Unknown,
+    }
 }

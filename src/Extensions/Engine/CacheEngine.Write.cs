@@ -77,14 +77,14 @@ internal sealed partial class CacheEngine
     private async ValueTask<(MemoryEntry? Entry, Exception? Failure)> WriteSecondLevelAsync<T>(
         KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names)
     {
-        var origin = await CaptureAsync(key.Scope, groups, policy.Expiration).ConfigureAwait(false);
+        var origin = await CaptureAsync(key.Scope, groups, policy.Retention).ConfigureAwait(false);
         if (!WritesShared(policy))
         {
             return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, null, 0), null);
         }
 
         var physicalKey = key.Scope.PhysicalKey(key.Key);
-        var header = Header(names, physicalKey, value is null, _clock.UtcNowMilliseconds, policy.Expiration, origin ?? new EntryOrigin(1, 0, new long[names?.Length ?? 0]));
+        var header = Header(names, physicalKey, value is null, _clock.UtcNowMilliseconds, policy, null, origin ?? new EntryOrigin(1, 0, new long[names?.Length ?? 0]));
         using var writer = TrySerialize(value, header);
         if (writer is null || origin is null)
         {
@@ -100,7 +100,7 @@ internal sealed partial class CacheEngine
                 Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), removed.Failure);
             }
 
-            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, HeaderLength(names)), removed.Failure);
+            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), removed.Failure);
         }
 
         // Without leases a write of this process that is already on its way could land after this one.
@@ -112,34 +112,33 @@ internal sealed partial class CacheEngine
         if (answer.Succeeded)
         {
             Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
-            return (ToEntry(key, value, policy, generation, origin, groups, writer, HeaderLength(names)), null);
+            return (ToEntry(key, value, policy, generation, origin, groups, writer, EntryPayload.LengthOf(header)), null);
         }
 
         // Whether the server has taken it is not known. It will be removed there; this node keeps the new value.
         Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), answer.Failure);
-        return (ToEntry(key, value, policy, generation, null, groups, writer, HeaderLength(names)), answer.Failure);
+        return (ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), answer.Failure);
     }
 
     private MemoryEntry? ToEntry<T>(
         MemoryKey key, T value, EntryPolicy policy, long generation, EntryOrigin? origin, Group[]? groups, PayloadWriter? serialized, int headerLength)
     {
-        var now = _clock.Now;
         var created = _clock.UtcNowMilliseconds;
         if (Immutability<T>.IsImmutable || value is null)
         {
             var size = serialized is null ? EstimateSize(value) : serialized.Length;
-            return new ValueEntry<T>(Metadata(key, policy.LocalExpiration, now, created, generation, origin, groups, size), value);
+            return new ValueEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, size), value);
         }
 
         if (serialized is not null)
         {
             var bytes = serialized.Written[headerLength..].ToArray();
-            return new SerializedEntry<T>(Metadata(key, policy.LocalExpiration, now, created, generation, origin, groups, bytes.Length), bytes, _serializers.Get<T>());
+            return new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, bytes.Length), bytes, _serializers.Get<T>());
         }
 
         using var writer = TrySerialize(value, header: null);
         return writer is null
             ? null
-            : new SerializedEntry<T>(Metadata(key, policy.LocalExpiration, now, created, generation, origin, groups, writer.Length), writer.Written.ToArray(), _serializers.Get<T>());
+            : new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, writer.Length), writer.Written.ToArray(), _serializers.Get<T>());
     }
 }

@@ -4,6 +4,7 @@ using Larder.Diagnostics;
 using Larder.Scopes;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Larder.Engine;
@@ -11,7 +12,7 @@ namespace Larder.Engine;
 /// <summary>
 /// The cache itself. The files beside this one follow the way of a call: <c>Read</c> (a hit), <c>Load</c> (a miss), <c>Verify</c> (an entry in
 /// doubt), <c>SecondLevel</c> (what the nodes share), <c>Lease</c>, <c>Decide</c> (what the factory says), <c>Store</c>; then <c>Write</c> and
-/// <c>Invalidate</c>; then <c>Trust</c> (what other nodes say), <c>Recover</c> and <c>Purge</c>. See <c>README.md</c> in this folder.
+/// <c>Invalidate</c>; <c>Late</c> and <c>Stale</c> (entries past their time); then <c>Trust</c> (what other nodes say), <c>Recover</c> and <c>Purge</c>. See <c>README.md</c> in this folder.
 /// </summary>
 internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
 {
@@ -30,6 +31,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
     private readonly LeaseKeeper? _leases;
     private readonly bool _keepsMemory;
     private readonly Random _random;
+    private readonly IServiceScopeFactory? _scopes;
+    private readonly CancellationToken _stoppingToken;
 
     public CacheEngine(
         LarderOptions options,
@@ -39,8 +42,11 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         IBackplaneTransport? backplane,
         LarderMetrics metrics,
         ILogger logger,
-        Random? random = null)
+        Random? random = null,
+        IServiceScopeFactory? scopes = null)
     {
+        _stoppingToken = _stopping.Token;
+        _scopes = scopes;
         _random = random ?? Random.Shared;
         _options = options;
         _clock = new EngineClock(time);

@@ -53,11 +53,13 @@ internal sealed class DistributedSecondLevel(IDistributedCache cache, string app
 
     public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken)
     {
-        var options = Options(terms.Expiration);
+        var options = Options(terms.Expiration, terms.Sliding > TimeSpan.Zero ? terms.Life : null);
         return _buffers is null
             ? cache.SetAsync(key, payload.ToArray(), options, cancellationToken)
             : _buffers.SetAsync(key, new ReadOnlySequence<byte>(payload), options, cancellationToken).AsTask();
     }
+
+    public override Task TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding, CancellationToken cancellationToken) => cache.RefreshAsync(key, cancellationToken);
 
     public override Task RemoveAsync(string key, CancellationToken cancellationToken) => cache.RemoveAsync(key, cancellationToken);
 
@@ -91,7 +93,7 @@ internal sealed class DistributedSecondLevel(IDistributedCache cache, string app
     }
 
     // Stores compute an absolute date from the span; beyond a century they overflow, and "for ever" is meant.
-    private static DistributedCacheEntryOptions Options(TimeSpan expiration) => expiration > TimeSpan.FromDays(36_500)
-        ? new DistributedCacheEntryOptions()
-        : new DistributedCacheEntryOptions { AbsoluteExpirationRelativeToNow = expiration };
+    private static DistributedCacheEntryOptions Options(TimeSpan expiration, TimeSpan? sliding = null) => expiration > TimeSpan.FromDays(36_500)
+        ? new DistributedCacheEntryOptions { SlidingExpiration = sliding }
+        : new DistributedCacheEntryOptions { AbsoluteExpirationRelativeToNow = expiration, SlidingExpiration = sliding };
 }

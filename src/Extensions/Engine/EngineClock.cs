@@ -19,9 +19,10 @@ internal sealed class EngineClock(TimeProvider provider)
 
     public long UtcNowMilliseconds => Provider.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public static long AddSaturating(long now, TimeSpan span)
-    {
-        var milliseconds = (long)Math.Ceiling(Math.Min(span.TotalMilliseconds, long.MaxValue / 4d));
-        return now + milliseconds;
-    }
+    public static long AddSaturating(long now, TimeSpan span) => now + Milliseconds(span);
+
+    public static long AddSaturating(long now, long milliseconds) => now + Math.Min(milliseconds, long.MaxValue / 4);
+
+    /// <summary>A span as milliseconds, so few that a sum with a moment cannot overflow.</summary>
+    public static long Milliseconds(TimeSpan span) => (long)Math.Ceiling(Math.Min(span.TotalMilliseconds, long.MaxValue / 4d));
 }

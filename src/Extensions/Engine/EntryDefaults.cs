@@ -12,10 +12,7 @@ internal sealed class EntryDefaults
             ?? (forNamespace?.DefaultExpiration is null ? options.DefaultLocalCacheExpiration : null)
             ?? Expiration;
         Flags = forNamespace?.Flags ?? options.DefaultFlags;
-        NotFoundExpiration = forNamespace?.NotFoundExpiration ?? options.NotFoundExpiration;
-        NullIsNotFound = forNamespace?.NullIsNotFound ?? options.NullIsNotFound;
-        Jitter = forNamespace?.Jitter ?? options.Jitter;
-        Validate = forNamespace?.Validate;
+        Rules = new EntryRules(options, forNamespace);
         ReadsMemory = (Flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && Expiration > TimeSpan.Zero;
     }
 
@@ -25,14 +22,12 @@ internal sealed class EntryDefaults
 
     public HybridCacheEntryFlags Flags { get; }
 
+    public EntryRules Rules { get; }
+
     /// <summary>Whether a call that says nothing looks into memory; asked on every hit.</summary>
     public bool ReadsMemory { get; }
 
-    public TimeSpan NotFoundExpiration { get; }
-
-    public bool NullIsNotFound { get; }
-
-    public double Jitter { get; }
-
-    public Func<object?, bool>? Validate { get; }
+    /// <summary>Whether a call that says something does; asked on every hit.</summary>
+    public bool LooksIntoMemory(TimeSpan? expiration, HybridCacheEntryFlags? flags) =>
+        ((flags ?? Flags) & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && (expiration ?? Expiration) > TimeSpan.Zero;
 }

@@ -14,7 +14,7 @@ namespace Larder.Engine;
 /// offset size
 ///      0    1  'L'
 ///      1    1  version of this layout, 1
-///      2    2  flags: 1 = null, 2 = not found
+///      2    2  flags: 1 = null, 2 = not found, 4 = has terms
 ///      4    4  CRC-32C of everything else
 ///      8    8  random id of the entry (scripts read it: keep its place)
 ///     16   16  first half of the SHA-256 of the physical key: whose entry this is
@@ -23,7 +23,9 @@ namespace Larder.Engine;
 ///     48    8  stamp of the scope (all its levels folded)
 ///     56    2  number of tags
 ///     58    2  zero
-///     60    …  per tag: 8 bytes stamp, 2 bytes length, the tag as UTF-16
+///     60    …  only with terms: 8 bytes stale while revalidate, 8 bytes stale if error, 8 bytes sliding window (all milliseconds),
+///              2 bytes length and the ETag as UTF-16
+///      …    …  per tag: 8 bytes stamp, 2 bytes length, the tag as UTF-16
 ///      …    4  length of the value
 ///      …    …  the value as its serializer wrote it
 /// </code>
@@ -38,21 +40,30 @@ internal static class EntryPayload
     public const int HeaderLength = 60;
     private const ushort NullFlag = 1;
     private const ushort NotFoundFlag = 2;
+    private const ushort TermsFlag = 4;
+    private const int TermsLength = 26;
 
-    /// <summary>The part of the header that comes before the value, with room for the checksum, which <see cref="Seal"/> fills in.</summary>
-    public static void WriteHeader(IBufferWriter<byte> target, in EntryHeader header)
+    /// <summary>How many bytes stand before the value.</summary>
+    public static int LengthOf(in EntryHeader header)
     {
-        var length = HeaderLength + 4;
+        var length = HeaderLength + 4 + (header.Terms.IsDefault ? 0 : TermsLength + ((header.Terms.ETag?.Length ?? 0) * 2));
         foreach (var tag in header.Tags)
         {
             length += 10 + (tag.Name.Length * 2);
         }
 
+        return length;
+    }
+
+    /// <summary>The part of the header that comes before the value, with room for the checksum, which <see cref="Seal"/> fills in.</summary>
+    public static void WriteHeader(IBufferWriter<byte> target, in EntryHeader header)
+    {
+        var length = LengthOf(header);
         var span = target.GetSpan(length)[..length];
         span.Clear();
         span[0] = Magic;
         span[1] = Version;
-        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], (ushort)((header.IsNull ? NullFlag : 0) | (header.IsNotFound ? NotFoundFlag : 0)));
+        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], (ushort)((header.IsNull ? NullFlag : 0) | (header.IsNotFound ? NotFoundFlag : 0) | (header.Terms.IsDefault ? 0 : TermsFlag)));
         BinaryPrimitives.WriteInt64LittleEndian(span[IdOffset..], header.Id);
         HashKey(header.PhysicalKey, span.Slice(16, 16));
         BinaryPrimitives.WriteInt64LittleEndian(span[32..], header.Created);
@@ -60,6 +71,17 @@ internal static class EntryPayload
         BinaryPrimitives.WriteInt64LittleEndian(span[48..], header.ScopeStamp);
         BinaryPrimitives.WriteUInt16LittleEndian(span[56..], checked((ushort)header.Tags.Length));
         var rest = span[HeaderLength..];
+        if (!header.Terms.IsDefault)
+        {
+            var etag = header.Terms.ETag ?? "";
+            BinaryPrimitives.WriteInt64LittleEndian(rest, header.Terms.StaleWhileRevalidate);
+            BinaryPrimitives.WriteInt64LittleEndian(rest[8..], header.Terms.StaleIfError);
+            BinaryPrimitives.WriteInt64LittleEndian(rest[16..], header.Terms.SlidingWindow);
+            BinaryPrimitives.WriteUInt16LittleEndian(rest[24..], checked((ushort)etag.Length));
+            WriteText(etag, rest[TermsLength..]);
+            rest = rest[(TermsLength + (etag.Length * 2))..];
+        }
+
         foreach (var tag in header.Tags)
         {
             BinaryPrimitives.WriteInt64LittleEndian(rest, tag.Stamp);
@@ -70,6 +92,11 @@ internal static class EntryPayload
 
         target.Advance(length);
     }
+
+    /// <summary>Whether a payload is of an entry that ends when it is not read.</summary>
+    public static bool MaySlide(ReadOnlySpan<byte> payload) =>
+        payload.Length >= HeaderLength + TermsLength && (BinaryPrimitives.ReadUInt16LittleEndian(payload[2..]) & TermsFlag) != 0
+        && BinaryPrimitives.ReadInt64LittleEndian(payload[(HeaderLength + 16)..]) != 0;
 
     /// <summary>Fills in the value's length and the checksum, once the value stands behind the header.</summary>
     public static void Seal(Span<byte> payload, int headerLength)
@@ -129,7 +156,14 @@ internal static class EntryPayload
     {
         header = default;
         length = HeaderLength;
+        var flags = BinaryPrimitives.ReadUInt16LittleEndian(span[2..]);
         if (BinaryPrimitives.ReadUInt16LittleEndian(span[56..]) * 10 > span.Length - HeaderLength)
+        {
+            return false;
+        }
+
+        var terms = default(StoredTerms);
+        if ((flags & TermsFlag) != 0 && !TryReadTerms(span[HeaderLength..], out terms, ref length))
         {
             return false;
         }
@@ -156,8 +190,9 @@ internal static class EntryPayload
         header = new EntryHeader
         {
             PhysicalKey = physicalKey,
-            IsNull = (BinaryPrimitives.ReadUInt16LittleEndian(span[2..]) & NullFlag) != 0,
-            IsNotFound = (BinaryPrimitives.ReadUInt16LittleEndian(span[2..]) & NotFoundFlag) != 0,
+            IsNull = (flags & NullFlag) != 0,
+            IsNotFound = (flags & NotFoundFlag) != 0,
+            Terms = terms,
             Id = BinaryPrimitives.ReadInt64LittleEndian(span[IdOffset..]),
             Created = BinaryPrimitives.ReadInt64LittleEndian(span[32..]),
             Expires = BinaryPrimitives.ReadInt64LittleEndian(span[40..]),
@@ -165,6 +200,29 @@ internal static class EntryPayload
             Tags = tags,
         };
         return true;
+    }
+
+    private static bool TryReadTerms(ReadOnlySpan<byte> span, out StoredTerms terms, ref int length)
+    {
+        terms = default;
+        if (span.Length < TermsLength)
+        {
+            return false;
+        }
+
+        var textLength = BinaryPrimitives.ReadUInt16LittleEndian(span[24..]) * 2;
+        if (span.Length < TermsLength + textLength)
+        {
+            return false;
+        }
+
+        terms = new StoredTerms(
+            BinaryPrimitives.ReadInt64LittleEndian(span),
+            BinaryPrimitives.ReadInt64LittleEndian(span[8..]),
+            BinaryPrimitives.ReadInt64LittleEndian(span[16..]),
+            textLength == 0 ? null : ReadText(span.Slice(TermsLength, textLength)));
+        length += TermsLength + textLength;
+        return terms is { StaleWhileRevalidate: >= 0, StaleIfError: >= 0, SlidingWindow: >= 0 };
     }
 
     private static void HashKey(string physicalKey, Span<byte> target)
@@ -228,6 +286,14 @@ internal readonly record struct EntryHeader
 
     /// <summary>There is no value, and that is what was stored.</summary>
     public bool IsNotFound { get; init; }
+
+    public StoredTerms Terms { get; init; }
+}
+
+/// <summary>What a stored entry is besides fresh until it expires; times in milliseconds, zero for off.</summary>
+internal readonly record struct StoredTerms(long StaleWhileRevalidate, long StaleIfError, long SlidingWindow, string? ETag)
+{
+    public bool IsDefault => StaleWhileRevalidate == 0 && StaleIfError == 0 && SlidingWindow == 0 && ETag is null;
 }
 
 /// <summary>A tag of an entry and its stamp from before the load.</summary>

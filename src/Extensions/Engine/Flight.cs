@@ -5,9 +5,12 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Larder.Engine;
 
 /// <summary>One load under way, shared by all callers of its key that arrive while nothing was invalidated.</summary>
-internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable) : KeyActivity(key)
+internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, CancellationToken stopping = default)
+    : KeyActivity(key)
 {
-    private readonly CancellationTokenSource? _cancellation = cancellable ? new CancellationTokenSource() : null;
+    private readonly CancellationTokenSource? _cancellation = cancellable ? CancellationTokenSource.CreateLinkedTokenSource(stopping) : null;
+    private TaskCompletionSource? _factoryStart;
+    private bool _factoryStarted;
     private TaskCompletionSource<FlightResult<T>>? _waiters;
     private FlightResult<T> _result;
     private Exception? _failure;
@@ -15,6 +18,33 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     private int _callers = 1;
 
     public Group[]? Tags { get; } = tags;
+
+    /// <summary>The value that the load is to replace, if it was found; set before <see cref="FactoryStart"/>.</summary>
+    public MemoryEntry? Stale { get; set; }
+
+    /// <summary>Ends when the load has seen what there is and runs its factory.</summary>
+    public Task FactoryStart
+    {
+        get
+        {
+            lock (Sync)
+            {
+                return _factoryStarted ? Task.CompletedTask : (_factoryStart ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+        }
+    }
+
+    /// <summary>Ends when the load does, for a caller that joined.</summary>
+    public Task End
+    {
+        get
+        {
+            lock (Sync)
+            {
+                return _ended ? Task.CompletedTask : _waiters!.Task;
+            }
+        }
+    }
 
     /// <summary>Whether the result is a value, or the knowledge that there is none, or nothing; set before the flight ends.</summary>
     public CacheResultKind Kind { get; set; } = CacheResultKind.Found;
@@ -117,6 +147,18 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
 
         // Not on this thread: what the factory has hung on its token is no business of the caller that leaves.
         _ = _cancellation?.CancelAsync();
+    }
+
+    public void StartFactory()
+    {
+        TaskCompletionSource? waiters;
+        lock (Sync)
+        {
+            _factoryStarted = true;
+            waiters = _factoryStart;
+        }
+
+        waiters?.SetResult();
     }
 
     public void Succeed(in FlightResult<T> result)

@@ -34,7 +34,8 @@ internal sealed class FlightTable
     }
 
     /// <summary>Joins the load of the key if there is one that may be joined, or adds one. Says whether it joined.</summary>
-    public bool JoinOrAdd<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, out Flight<T> flight)
+    public bool JoinOrAdd<T>(
+        MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, CancellationToken stopping, out Flight<T> flight)
     {
         var stripe = Find(key);
         lock (stripe.Lock)
@@ -49,7 +50,7 @@ internal sealed class FlightTable
                 }
             }
 
-            flight = new Flight<T>(key, flags, generation, tags, cancellable) { Next = first };
+            flight = new Flight<T>(key, flags, generation, tags, cancellable, stopping) { Next = first };
             stripe.Activities[key] = flight;
             return false;
         }

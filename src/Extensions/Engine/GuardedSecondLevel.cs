@@ -111,6 +111,13 @@ internal sealed class GuardedSecondLevel
     public ValueTask<Answer<LeaseEnd>> ReleaseLeaseAsync(string key, long leaseToken) =>
         RunAsync(static (level, s, token) => level.ReleaseLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
+    public ValueTask<Answer<bool>> TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding) =>
+        RunAsync(static async (level, s, token) =>
+        {
+            await level.TouchAsync(s.key, s.id, s.left, s.sliding, token).ConfigureAwait(false);
+            return true;
+        }, (key, id, left, sliding));
+
     /// <summary>Not guarded: what is in this process can always be forgotten, whatever the server does.</summary>
     public void ForgetLocally(string key) =>
         _ = _inner.ForgetLocallyAsync(key, CancellationToken.None).ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);

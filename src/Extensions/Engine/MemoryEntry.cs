@@ -25,8 +25,17 @@ internal abstract class MemoryEntry(in EntryMetadata metadata)
     /// <summary>What the second level holds about the entry, or <see langword="null"/> when it was not stored there.</summary>
     public EntryOrigin? Origin { get; } = metadata.Origin;
 
-    /// <summary>When the entry ends, in the clock's milliseconds.</summary>
-    public long ExpiresAt { get; } = metadata.ExpiresAt;
+    /// <summary>Until when this node's copy is fresh, in the clock's milliseconds.</summary>
+    public long FreshUntil { get; } = metadata.FreshUntil;
+
+    /// <summary>What holds besides; <see langword="null"/> for most entries.</summary>
+    public EntryTerms? Terms { get; } = metadata.Terms;
+
+    /// <summary>When the entry is of no more use, in the clock's milliseconds: as long as it is fresh or may be served stale.</summary>
+    public long ExpiresAt => Terms is null ? FreshUntil : Math.Max(FreshUntil, Math.Max(Terms.RevalidateUntil, Terms.StaleUntil));
+
+    /// <summary>Whether it is fresh: neither expired nor asleep.</summary>
+    public bool IsFresh(long now) => now < FreshUntil && (Terms is null || Terms.IsAwake(now));
 
     public long CreatedAtUtc { get; } = metadata.CreatedAtUtc;
 
@@ -54,12 +63,30 @@ internal abstract class MemoryEntry(in EntryMetadata metadata)
         return Scope.Generation <= generation && (Tags is null || TagsAreCurrent(generation));
     }
 
+    /// <summary>Moves on the moment until which a plain look serves the entry.</summary>
+    public void Serve(long until) => Volatile.Write(ref _serveUntil, until);
+
     /// <summary>Notes that the entry was compared with the second level, by a look that began at <paramref name="generation"/>.</summary>
     public void Verified(long generation, long now, long serveUntil)
     {
         Volatile.Write(ref _verifiedAt, now);
         Volatile.Write(ref _serveUntil, serveUntil);
         Volatile.Write(ref _generation, generation);
+    }
+
+    /// <summary>Whether something that concerns the entry is known to have been invalidated since its generation, as opposed to in doubt.</summary>
+    public bool IsKnownInvalid()
+    {
+        var generation = Generation;
+        foreach (var level in Scope.Levels)
+        {
+            if (level.InvalidatedAt > generation)
+            {
+                return true;
+            }
+        }
+
+        return Tags is not null && Array.Exists(Tags, tag => tag.InvalidatedAt > generation);
     }
 
     private bool TagsAreCurrent(long generation)
@@ -122,7 +149,9 @@ internal readonly record struct EntryMetadata
 
     public required long VerifiedAt { get; init; }
 
-    public required long ExpiresAt { get; init; }
+    public required long FreshUntil { get; init; }
+
+    public EntryTerms? Terms { get; init; }
 
     public required long CreatedAtUtc { get; init; }
 

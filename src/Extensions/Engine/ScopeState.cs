@@ -62,7 +62,7 @@ internal sealed class ScopeState
             }
         }
 
-        return tags.GetOrAdd(tag, this, static (tag, scope) => new Group($"g:{scope.Id}:{ScopedKey.Key(tag)}", scope.Engine.Groups.ForgottenBefore));
+        return tags.GetOrAdd(tag, this, static (tag, scope) => new Group($"g:{scope.Id}:{ScopedKey.Key(tag)}", scope.Engine.Groups.ForgottenBefore) { Tag = tag });
     }
 
     /// <summary>The group of a tag if anything here depends on it.</summary>

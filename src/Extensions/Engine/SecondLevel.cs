@@ -50,6 +50,14 @@ internal abstract class SecondLevel
     public virtual Task<LeaseEnd> ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
         throw new NotSupportedException("This second level has no leases.");
 
+    /// <summary>An entry with a sliding expiration was read: it is kept for another <see cref="StoreTerms.Life"/>, if it still is the one with this id.</summary>
+    /// <param name="key">The physical key.</param>
+    /// <param name="id">The entry's id.</param>
+    /// <param name="left">How long the entry lives at most from now on.</param>
+    /// <param name="sliding">Its window.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public virtual Task TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding, CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Another node changed the key: what this process keeps of it in memory of its own is obsolete.</summary>
     public virtual Task ForgetLocallyAsync(string key, CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -67,7 +75,15 @@ internal abstract class SecondLevel
 }
 
 /// <summary>How a value is to be kept.</summary>
-internal readonly record struct StoreTerms(TimeSpan Expiration, TimeSpan LocalExpiration, HybridCacheEntryFlags Flags);
+/// <param name="Expiration">For how long at most.</param>
+/// <param name="LocalExpiration">For how long in the process's own memory, where a second level has one.</param>
+/// <param name="Flags">The flags of the call.</param>
+/// <param name="Sliding">It ends when it was not touched for this long; zero for off.</param>
+internal readonly record struct StoreTerms(TimeSpan Expiration, TimeSpan LocalExpiration, HybridCacheEntryFlags Flags, TimeSpan Sliding = default)
+{
+    /// <summary>How long it is kept from now: touches come only each eighth of the window.</summary>
+    public TimeSpan Life => Sliding > TimeSpan.Zero && Sliding * 1.125 < Expiration ? Sliding * 1.125 : Expiration;
+}
 
 /// <summary>A payload, perhaps in a pooled buffer that ends with <see cref="Dispose"/>.</summary>
 internal readonly struct StoredPayload(ReadOnlyMemory<byte> data, IDisposable? owner) : IDisposable

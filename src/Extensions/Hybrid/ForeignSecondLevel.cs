@@ -17,6 +17,8 @@ namespace Larder.Hybrid;
 /// <para><b>Barriers.</b> A wrapped cache may have a read of its own second level under way when a key is changed, and put the old
 /// value into its memory afterwards. So for some seconds after a change through this process, or one another node told
 /// of, only the entry stored since then is accepted for that key.</para>
+/// <para><b>Sliding.</b> An entry that ends when it is not read has a second one beside it that says when it was read last. That one alone is
+/// written again, so noting a read can never bring back a value that someone removes at that moment.</para>
 /// </remarks>
 internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamps, IMemoryCache? sharedMemory, TimeSpan longestLocal, EngineClock clock) : SecondLevel
 {
@@ -41,12 +43,21 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
             ? ReadOnly
             : new HybridCacheEntryOptions { Flags = HybridCacheEntryFlags.DisableUnderlyingData | flags };
         var payload = await foreign.GetOrCreateAsync<ForeignPayload?>(Key(key), static _ => default, options, null, cancellationToken).ConfigureAwait(false);
-        if (payload?.Data is not { } data || !Passes(key, data))
+        if (payload?.Data is not { } data || !Passes(key, data) || (EntryPayload.MaySlide(data) && await ReadNoteAsync(key).ConfigureAwait(false) is null))
         {
             return default;
         }
 
         return new StoredPayload(data, null);
+    }
+
+    public override async Task TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding, CancellationToken cancellationToken)
+    {
+        // Readers come without memory of the last note: the note itself says whether it is time for another.
+        if (await ReadNoteAsync(key).ConfigureAwait(false) is { } read && clock.UtcNowMilliseconds - read >= sliding.TotalMilliseconds / 8)
+        {
+            await NoteReadAsync(key, new StoreTerms(left, left, default, sliding)).ConfigureAwait(false);
+        }
     }
 
     public override async Task<long?> GetIdAsync(string key, CancellationToken cancellationToken)
@@ -65,6 +76,11 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
             LocalCacheExpiration = terms.LocalExpiration < longestLocal ? terms.LocalExpiration : longestLocal,
             Flags = terms.Flags & ~HybridCacheEntryFlags.DisableUnderlyingData,
         };
+        if (terms.Sliding > TimeSpan.Zero)
+        {
+            await NoteReadAsync(key, terms).ConfigureAwait(false);
+        }
+
         await foreign.SetAsync(Key(key), new ForeignPayload(data), options, null, cancellationToken).ConfigureAwait(false);
     }
 
@@ -116,6 +132,22 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
     // The entry's header says whose it is, so keys that met here would be misses.
     private static string Key(string key) =>
         key.Length <= MaximumKeyLength ? key : $"{key[..256]}#{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}";
+
+    // Physical keys contain no braces, so this is nobody's key.
+    private static string NoteKey(string key) => Key(key + ":{read}");
+
+    private async Task<long?> ReadNoteAsync(string key) =>
+        await foreign.GetOrCreateAsync<ForeignPayload?>(NoteKey(key), static _ => default, ReadOnly).ConfigureAwait(false) is { Data: { Length: 8 } note }
+            ? BinaryPrimitives.ReadInt64LittleEndian(note)
+            : null;
+
+    private async Task NoteReadAsync(string key, StoreTerms terms)
+    {
+        var note = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(note, clock.UtcNowMilliseconds);
+        await foreign.SetAsync(NoteKey(key), new ForeignPayload(note), new HybridCacheEntryOptions { Expiration = terms.Life, LocalCacheExpiration = terms.Life < longestLocal ? terms.Life : longestLocal })
+            .ConfigureAwait(false);
+    }
 
     private static long Id(ReadOnlySpan<byte> data) =>
         data.Length >= EntryPayload.HeaderLength ? BinaryPrimitives.ReadInt64LittleEndian(data[EntryPayload.IdOffset..]) : 0;

@@ -53,6 +53,36 @@ public static class HybridCachePolicyExtensions
     }
 
     /// <summary>
+    /// Removes a key, at all levels and on all nodes, and loads it again at once: what to call after the source has changed, so that
+    /// the next reader does not wait. Who reads meanwhile waits for this load.
+    /// </summary>
+    /// <typeparam name="T">The type of the value.</typeparam>
+    /// <param name="cache">A cache that <c>AddLarder</c> gave the application, or a view of it.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="factory">Loads the value.</param>
+    /// <param name="policy">What this call wants.</param>
+    /// <param name="tags">Tags known before the load.</param>
+    /// <param name="cancellationToken">Ends the caller's wait. The removal is not taken back.</param>
+    /// <exception cref="ArgumentException"><paramref name="cache"/> is not one of Larder's, or a tag is not valid.</exception>
+    public static async ValueTask<T> RecacheAsync<T>(
+        this HybridCache cache,
+        string key,
+        Func<CacheEntryContext, CancellationToken, ValueTask<T>> factory,
+        CacheEntryPolicy? policy = null,
+        IEnumerable<string>? tags = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(factory);
+        var larder = ScopedHybridCache.From(cache);
+
+        // One scope for both steps, whatever the ambient one is when the first has ended.
+        var state = larder.State;
+        await larder.Engine.RemoveAsync(state, key, cancellationToken).ConfigureAwait(false);
+        return await larder.Engine.GetOrCreateAsync(
+            state, key, factory, static (factory, entry, token) => factory(entry, token), policy, tags, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
     /// Looks for a value without running a factory: a value, the knowledge that there is none, or nothing. What only the second level holds
     /// is kept in memory.
     /// </summary>

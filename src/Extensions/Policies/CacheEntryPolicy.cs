@@ -1,13 +1,16 @@
+using Larder.Engine;
 using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Larder;
 
 /// <summary>
 /// What one call wants, beyond what <see cref="HybridCacheEntryOptions"/> can say. What is <see langword="null"/> is taken from the
-/// namespace, then from <see cref="LarderOptions"/>.
+/// namespace, then from <see cref="LarderOptions"/>, where each setting is described. Make one and keep it: it costs less than one per call.
 /// </summary>
 public sealed class CacheEntryPolicy
 {
+    private Merged? _merged;
+
     /// <summary>How long the entry lives. Zero: the call is not cached.</summary>
     public TimeSpan? Expiration { get; init; }
 
@@ -17,28 +20,63 @@ public sealed class CacheEntryPolicy
     /// <summary>Which levels are read and written.</summary>
     public HybridCacheEntryFlags? Flags { get; init; }
 
-    /// <summary>How long "not found" is remembered. Positive.</summary>
+    /// <inheritdoc cref="LarderOptions.NotFoundExpiration"/>
     public TimeSpan? NotFoundExpiration { get; init; }
 
-    /// <summary>Whether a factory that returns null says "not found"; otherwise null is stored as a value.</summary>
+    /// <inheritdoc cref="LarderOptions.NullIsNotFound"/>
     public bool? NullIsNotFound { get; init; }
 
-    /// <summary>By which share, at random, an entry lives longer or shorter: 0.1 for up to 10 % either way. From 0 to 0.5.</summary>
+    /// <inheritdoc cref="LarderOptions.Jitter"/>
     public double? Jitter { get; init; }
 
-    /// <summary>Whether a loaded value may be stored. What fails is given to its caller and not stored.</summary>
+    /// <inheritdoc cref="NamespaceOptions.Validate"/>
     public Func<object?, bool>? Validate { get; init; }
 
-    internal void ThrowIfInvalid()
+    /// <inheritdoc cref="LarderOptions.SlidingExpiration"/>
+    public TimeSpan? SlidingExpiration { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.EarlyRefreshThreshold"/>
+    public double? EarlyRefreshThreshold { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.EarlyRefreshBefore"/>
+    public TimeSpan? EarlyRefreshBefore { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.StaleWhileRevalidate"/>
+    public TimeSpan? StaleWhileRevalidate { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.StaleIfError"/>
+    public TimeSpan? StaleIfError { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.StaleIfErrorServes"/>
+    public StaleValues? StaleIfErrorServes { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.StaleIfErrorThrottle"/>
+    public TimeSpan? StaleIfErrorThrottle { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.SoftTimeout"/>
+    public TimeSpan? SoftTimeout { get; init; }
+
+    /// <inheritdoc cref="LarderOptions.HardTimeout"/>
+    public TimeSpan? HardTimeout { get; init; }
+
+    /// <summary>This policy over the rules of a namespace, checked and worked out once.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range, or does not go with another.</exception>
+    internal EntryRules Over(EntryRules rules)
     {
-        if (NotFoundExpiration <= TimeSpan.Zero)
+        if (_merged is { } merged && ReferenceEquals(merged.Over, rules))
         {
-            throw new ArgumentOutOfRangeException(nameof(NotFoundExpiration), NotFoundExpiration, "It must be longer than zero.");
+            return merged.Result;
         }
 
-        if (Jitter is < 0 or > 0.5 or double.NaN)
+        var result = rules.With(this);
+        foreach (var (name, value, expected) in result.Faults())
         {
-            throw new ArgumentOutOfRangeException(nameof(Jitter), Jitter, "It must be from 0 to 0.5.");
+            throw new ArgumentOutOfRangeException(name, value, $"It must be {expected}.");
         }
+
+        _merged = new Merged(rules, result);
+        return result;
     }
+
+    private sealed record Merged(EntryRules Over, EntryRules Result);
 }

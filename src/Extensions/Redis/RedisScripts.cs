@@ -57,6 +57,15 @@ internal static class RedisScripts
         return 1
         """;
 
+    /// <summary>KEYS value · ARGV id (8 bytes), milliseconds. Prolongs the value if it is the one with that id.</summary>
+    public const string Touch =
+        """
+        if redis.call('GETRANGE', KEYS[1], 8, 15) ~= ARGV[1] then
+          return 0
+        end
+        return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+        """;
+
     /// <summary>
     /// KEYS count. Counts up, from the server's clock where there is no count: a server that was emptied goes on above where it
     /// was, and only one that has gone back to an older state stands below.

@@ -36,7 +36,15 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     }
 
     public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken) =>
-        EvaluateAsync(RedisScripts.Set, [key, LeaseKey(key)], [payload, Milliseconds(terms.Expiration)]);
+        EvaluateAsync(RedisScripts.Set, [key, LeaseKey(key)], [payload, Milliseconds(terms.Life)]);
+
+    public override async Task TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding, CancellationToken cancellationToken)
+    {
+        var bytes = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, id);
+        var life = new StoreTerms(left, left, default, sliding).Life;
+        await EvaluateAsync(RedisScripts.Touch, [key], [bytes, Milliseconds(life)]).ConfigureAwait(false);
+    }
 
     public override async Task RemoveAsync(string key, CancellationToken cancellationToken)
     {

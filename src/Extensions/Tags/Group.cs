@@ -16,6 +16,7 @@ internal sealed class Group(string id, long generation = 0)
 {
     private readonly Lock _lock = new();
     private long _generation = generation;
+    private long _invalidatedAt;
     private long _stamp;
     private long _stampLivesUntil;
     private long _stampReadAt;
@@ -25,11 +26,27 @@ internal sealed class Group(string id, long generation = 0)
     /// <summary>The name under which the second level keeps the stamp; unique within the application's prefix.</summary>
     public string Id { get; } = id;
 
+    /// <summary>The tag as callers give it; <see langword="null"/> for a level.</summary>
+    public string? Tag { get; init; }
+
     /// <summary>The latest moment of doubt about the group. Read on every hit.</summary>
     public long Generation => Volatile.Read(ref _generation);
 
-    /// <summary>Raises the generation and forgets the stamp.</summary>
+    /// <summary>The generation of the latest invalidation, as opposed to a doubt.</summary>
+    public long InvalidatedAt => Volatile.Read(ref _invalidatedAt);
+
+    /// <summary>The group was invalidated: raises the generation and forgets the stamp.</summary>
     public void Invalidate(long generation)
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _invalidatedAt, Math.Max(generation, _invalidatedAt));
+            Doubt(generation);
+        }
+    }
+
+    /// <summary>The group may have been invalidated: raises the generation and forgets the stamp.</summary>
+    public void Doubt(long generation)
     {
         lock (_lock)
         {

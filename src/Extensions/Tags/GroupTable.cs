@@ -87,18 +87,18 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
         {
             var generation = _counter + 1;
             announce?.Invoke(generation);
-            _everything.Invalidate(generation);
+            _everything.Doubt(generation);
             foreach (var level in _levels.Values())
             {
-                level.Invalidate(generation);
+                level.Doubt(generation);
             }
 
             foreach (var scope in _scopes.Values())
             {
-                scope.TagActivity.Invalidate(generation);
+                scope.TagActivity.Doubt(generation);
                 foreach (var tag in scope.Tags())
                 {
-                    tag.Invalidate(generation);
+                    tag.Doubt(generation);
                 }
 
                 scope.Raise(generation);

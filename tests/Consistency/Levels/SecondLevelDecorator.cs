@@ -40,5 +40,8 @@ internal abstract class SecondLevelDecorator(SecondLevel inner) : SecondLevel
     public override Task<LeaseEnd> ReleaseLeaseAsync(string key, long token, CancellationToken cancellationToken) =>
         inner.ReleaseLeaseAsync(key, token, cancellationToken);
 
+    public override Task TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding, CancellationToken cancellationToken) =>
+        inner.TouchAsync(key, id, left, sliding, cancellationToken);
+
     public override Task<long> AdvanceAsync(CancellationToken cancellationToken) => inner.AdvanceAsync(cancellationToken);
 }

@@ -15,7 +15,7 @@ internal static class Entries
                 Generation = generation,
                 ServeUntil = expiresAt,
                 VerifiedAt = 0,
-                ExpiresAt = expiresAt,
+                FreshUntil = expiresAt,
                 CreatedAtUtc = 0,
                 Size = size,
                 Tags = tags,

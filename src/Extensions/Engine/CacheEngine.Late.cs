@@ -1,0 +1,156 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Larder.Engine;
+
+/// <remarks>
+/// Hits on entries whose plain time is over (see <see cref="EntryTerms"/>), and the loads they start in the background. A background load
+/// runs in the execution context of the call that started it: the ambient scope and the trace are that caller's. It is a load like any
+/// other, in the table of flights and under the key's lease, so whoever needs the value meanwhile joins it, and an invalidation
+/// fences it.
+/// </remarks>
+internal sealed partial class CacheEngine
+{
+    private static readonly TimeSpan Crowded = TimeSpan.FromMilliseconds(250);
+
+    private int _refreshes;
+
+    /// <summary>How many loads run in the background.</summary>
+    public int RefreshCount => Volatile.Read(ref _refreshes);
+
+    /// <summary>A hit on an entry that a plain look does not serve. It does not wait; it may start a load.</summary>
+    private bool TryHitLate<TLoader, T>(
+        ScopeState scope, string key, TLoader loader, in EntryPolicy policy, IEnumerable<string>? tags, [MaybeNullWhen(false)] out T value)
+        where TLoader : struct, ILoader<T>
+    {
+        if (!policy.ReadsMemory || !_memory.TryGet(scope, key, out var entry) || entry.Terms is null || !TryServe(entry, policy.RunsFactory, isVerified: false, out value, out var isDue))
+        {
+            value = default;
+            return false;
+        }
+
+        if (isDue)
+        {
+            StartRefresh<TLoader, T>(entry, loader, policy, tags);
+        }
+
+        return true;
+    }
+
+    /// <summary>The value of an entry, if it may be served. Says whether a load is now to be started in the background; that is then the caller's to do.</summary>
+    private bool TryServe<T>(MemoryEntry entry, bool mayLoad, bool isVerified, [MaybeNullWhen(false)] out T value, out bool isDue)
+    {
+        var now = _clock.Now;
+        isDue = false;
+        value = default;
+        if (!isVerified && (now >= Volatile.Read(ref _trustedUntil) || !entry.IsCurrent() || now >= VerifyBy(entry.VerifiedAt)))
+        {
+            return false;
+        }
+
+        if (entry.Terms is not { } terms)
+        {
+            return entry.IsFresh(now) && TryReadEntry(entry, out value);
+        }
+
+        var read = terms.Read(entry.FreshUntil, now, mayLoad, out var serveUntil);
+        if (read == LateRead.None)
+        {
+            return false;
+        }
+
+        if (!TryReadEntry(entry, out value))
+        {
+            if (read == LateRead.Refresh)
+            {
+                terms.Hold(0, endsRefresh: true);
+            }
+
+            return false;
+        }
+
+        entry.Serve(Math.Min(serveUntil, VerifyBy(entry.VerifiedAt)));
+        isDue = read == LateRead.Refresh;
+        if (read == LateRead.Touch)
+        {
+            TouchSecondLevel(entry, terms, now);
+        }
+
+        return true;
+    }
+
+    private void TouchSecondLevel(MemoryEntry entry, EntryTerms terms, long now)
+    {
+        if (_second is not null && entry.Origin is { Id: not 0 } origin && !_second.IsOpen)
+        {
+            // Nobody waits for it: should it fail, the entry ends sooner.
+            _ = _second.TouchAsync(
+                entry.Scope.PhysicalKey(entry.Key), origin.Id, TimeSpan.FromMilliseconds(terms.Expires - now), TimeSpan.FromMilliseconds(terms.Stored.SlidingWindow)).AsTask();
+        }
+    }
+
+    private void StartRefresh<TLoader, T>(MemoryEntry entry, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags)
+        where TLoader : struct, ILoader<T>
+    {
+        if (Interlocked.Increment(ref _refreshes) > _options.MaximumBackgroundLoads || _stoppingToken.IsCancellationRequested)
+        {
+            EndRefresh(entry, Crowded);
+            return;
+        }
+
+        Load<T> load;
+        try
+        {
+            var groups = ResolveTags(entry.Scope, tags, out var names);
+            var key = new MemoryKey(entry.Scope, entry.Key);
+            if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellable: true, _stoppingToken, out var flight))
+            {
+                // Someone loads it already.
+                flight.Leave();
+                EndRefresh(entry, Crowded);
+                return;
+            }
+
+            flight.Stale = entry;
+            load = new Load<T>(flight, policy, names, groups) { Refreshes = entry };
+        }
+        catch
+        {
+            EndRefresh(entry, Crowded);
+            throw;
+        }
+
+        _ = Task.Run(() => RefreshAsync(load, loader, entry));
+    }
+
+    private async Task RefreshAsync<TLoader, T>(Load<T> load, TLoader loader, MemoryEntry entry)
+        where TLoader : struct, ILoader<T>
+    {
+        try
+        {
+            await LeadAsync(load, loader).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // Told where it happened; here nobody waits for it.
+        }
+        finally
+        {
+            if (!_keepsMemory)
+            {
+                // The level that keeps the entry does not know that a load was tried.
+                HoldOver(load.Flight, entry, load.Policy.Rules.StaleIfErrorThrottle, keep: !load.IsStored);
+            }
+
+            EndRefresh(entry, load.Policy.Rules.StaleIfErrorThrottle);
+        }
+    }
+
+    // If the load has replaced the entry, what is noted on it is of no consequence.
+    private void EndRefresh(MemoryEntry entry, TimeSpan pause)
+    {
+        Interlocked.Decrement(ref _refreshes);
+        var now = _clock.Now;
+        entry.Terms!.Hold(EngineClock.AddSaturating(now, pause), endsRefresh: true);
+        entry.Serve(Math.Min(entry.Terms.ServeUntil(entry.FreshUntil, now), VerifyBy(entry.VerifiedAt)));
+    }
+}

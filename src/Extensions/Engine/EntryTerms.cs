@@ -1,0 +1,168 @@
+namespace Larder.Engine;
+
+/// <summary>
+/// What an entry is besides "served until it expires": refreshed early, served stale, ended when not read. Most entries have
+/// none of it. Times are the clock's milliseconds.
+/// </summary>
+/// <remarks>
+/// <para>A hit compares the clock with one number, <see cref="MemoryEntry.ServeUntil"/>, which is the next moment at which something is to be
+/// done: start a refresh, expire, note a read. Whoever comes after it asks here (see <c>CacheEngine.Late</c>), does what is due and moves that
+/// number on. All of it happens under the lock of this object, so one caller starts a refresh and the others go on as hits.</para>
+/// <para>The second level holds the same terms, so they are the entry's on every node, whoever stored it.</para>
+/// </remarks>
+internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms stored)
+{
+    private readonly Lock _lock = new();
+    private bool _refreshing;
+    private long _retryAt;
+    private long _readAt;
+    private long _touchAt;
+
+    /// <summary>What an entry with terms costs in memory beyond one without, in bytes.</summary>
+    public const int Overhead = 160;
+
+    public StoredTerms Stored { get; } = stored;
+
+    /// <summary>When the value expires wherever it is. A node's own copy may be fresh for less.</summary>
+    public long Expires { get; } = expires;
+
+    public long RevalidateUntil { get; } = EngineClock.AddSaturating(expires, stored.StaleWhileRevalidate);
+
+    public long StaleUntil { get; } = EngineClock.AddSaturating(expires, stored.StaleIfError);
+
+    public bool Slides => Stored.SlidingWindow > 0;
+
+    /// <summary>After a failed load: until when the value is served without another try. Zero if there was none.</summary>
+    public long RetryAt => Volatile.Read(ref _retryAt);
+
+    /// <summary>Until when a copy that is fresh until <paramref name="freshUntil"/> is served by a plain look, seen from <paramref name="now"/>.</summary>
+    public long ServeUntil(long freshUntil, long now)
+    {
+        lock (_lock)
+        {
+            return ServeUntilLocked(freshUntil, now);
+        }
+    }
+
+    /// <summary>Whether an entry that slides has been read lately enough.</summary>
+    public bool IsAwake(long now) => !Slides || now < Volatile.Read(ref _readAt) + Stored.SlidingWindow;
+
+    /// <summary>What a read is to do that comes after <see cref="MemoryEntry.ServeUntil"/>; the entry is known to be valid otherwise.</summary>
+    /// <param name="freshUntil">Until when this node's copy is fresh.</param>
+    /// <param name="now">The present.</param>
+    /// <param name="mayLoad">Whether the caller has a factory to refresh with.</param>
+    /// <param name="serveUntil">Until when the entry is served by a plain look from now on.</param>
+    public LateRead Read(long freshUntil, long now, bool mayLoad, out long serveUntil)
+    {
+        lock (_lock)
+        {
+            serveUntil = 0;
+            if (!IsAwake(now))
+            {
+                return LateRead.None;
+            }
+
+            var result = LateRead.None;
+            if (now < freshUntil)
+            {
+                result = LateRead.Serve;
+                if (now >= refreshAt && now >= _retryAt && !_refreshing && mayLoad)
+                {
+                    _refreshing = true;
+                    result = LateRead.Refresh;
+                }
+            }
+            else if (now >= Expires && now < RevalidateUntil)
+            {
+                result = LateRead.Serve;
+                if (now >= _retryAt && !_refreshing && mayLoad)
+                {
+                    _refreshing = true;
+                    result = LateRead.Refresh;
+                }
+            }
+            else if (now < _retryAt && now < StaleUntil)
+            {
+                result = LateRead.Serve;
+            }
+
+            if (result != LateRead.None)
+            {
+                Volatile.Write(ref _readAt, now);
+                if (Slides && now >= _touchAt && result == LateRead.Serve)
+                {
+                    // Each eighth of the window: the second level keeps the entry for that much longer.
+                    _touchAt = now + (Stored.SlidingWindow / 8);
+                    result = LateRead.Touch;
+                }
+
+                serveUntil = ServeUntilLocked(freshUntil, now);
+            }
+
+            return result;
+        }
+    }
+
+    /// <summary>The first read, which is the store.</summary>
+    public void Begin(long now)
+    {
+        Volatile.Write(ref _readAt, now);
+        _touchAt = now + (Stored.SlidingWindow / 8);
+    }
+
+    /// <summary>A refresh has ended without replacing the entry, or a load has failed and the value stands in: not tried again before <paramref name="retryAt"/>.</summary>
+    public void Hold(long retryAt, bool endsRefresh)
+    {
+        lock (_lock)
+        {
+            if (retryAt > _retryAt)
+            {
+                Volatile.Write(ref _retryAt, retryAt);
+            }
+
+            if (endsRefresh)
+            {
+                _refreshing = false;
+            }
+        }
+    }
+
+    private long ServeUntilLocked(long freshUntil, long now)
+    {
+        if (Slides)
+        {
+            // Every read is to be noted.
+            return 0;
+        }
+
+        // While a refresh is under way, or none is to be tried, hits are plain hits to the end of what may be served.
+        var end = freshUntil < Expires ? freshUntil : Math.Max(RevalidateUntil, freshUntil);
+        if (_refreshing)
+        {
+            return end;
+        }
+
+        if (now < _retryAt)
+        {
+            return Math.Min(_retryAt, Math.Max(end, now < freshUntil ? 0 : StaleUntil));
+        }
+
+        return now < refreshAt ? Math.Min(refreshAt, freshUntil) : now < freshUntil ? now : 0;
+    }
+}
+
+/// <summary>What a read finds to do with an entry whose plain time is over.</summary>
+internal enum LateRead
+{
+    /// <summary>It is not to be served without a closer look.</summary>
+    None,
+
+    /// <summary>It is served.</summary>
+    Serve,
+
+    /// <summary>It is served, and the second level is told that it was read.</summary>
+    Touch,
+
+    /// <summary>It is served, and the caller starts a load in the background.</summary>
+    Refresh,
+}
