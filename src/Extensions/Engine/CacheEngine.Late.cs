@@ -101,16 +101,15 @@ internal sealed partial class CacheEngine
         try
         {
             var groups = ResolveTags(entry.Scope, tags, out var names);
-            var key = new MemoryKey(entry.Scope, entry.Key);
-            if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellable: true, _stoppingToken, out var flight))
+            var flight = Flight<T>.Refresh(new MemoryKey(entry.Scope, entry.Key), policy.Flags, _groups.Counter, groups, _stoppingToken);
+            flight.Stale = entry;
+            if (!_flights.TryAddRefresh(flight))
             {
                 // Someone loads it already.
-                flight.Leave();
                 EndRefresh(entry, Crowded);
                 return;
             }
 
-            flight.Stale = entry;
             load = new Load<T>(flight, policy, names, groups) { Refreshes = entry };
         }
         catch

@@ -24,7 +24,7 @@ internal sealed partial class CacheEngine
 
         var groups = ResolveTags(scope, tags, out var names);
         var key = new MemoryKey(scope, keyText);
-        if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, CancellationToken.None, out var flight))
+        if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, out var flight))
         {
             return JoinAsync(flight, loader, policy, names, cancellationToken);
         }
@@ -156,7 +156,7 @@ internal sealed partial class CacheEngine
                 if (_second is null && entry.Terms is not null)
                 {
                     flight.Stale = entry;
-                    if (IsHeld(load) && await StandInAsync(flight, load.Policy, "held").ConfigureAwait(false) is { StandsIn: true } held)
+                    if (IsHeld(load) && await StandInAsync(flight, load.Policy, Held).ConfigureAwait(false) is { StandsIn: true } held)
                     {
                         flight.Succeed(Shareable(load, held.Value));
                         return held.Value;
@@ -167,6 +167,10 @@ internal sealed partial class CacheEngine
             if (_second is not null)
             {
                 value = await LeadWithSecondLevelAsync(load, loader).ConfigureAwait(false);
+            }
+            else if (load.Policy.RunsFactory && await TryAwaitRefreshAsync(load).ConfigureAwait(false) is { Ended: true } refresh)
+            {
+                value = refresh.Value;
             }
             else if (load.Policy.RunsFactory)
             {
@@ -189,7 +193,7 @@ internal sealed partial class CacheEngine
         catch (Exception exception)
         {
             // When all callers have left there is nobody to stand in for.
-            if (!flight.Token.IsCancellationRequested && await StandInAsync(flight, load.Policy, "error").ConfigureAwait(false) is { StandsIn: true } standIn)
+            if (!flight.Token.IsCancellationRequested && await StandInAsync(flight, load.Policy, Failed).ConfigureAwait(false) is { StandsIn: true } standIn)
             {
                 _logger.StaleStandsIn(exception);
                 flight.Kind = flight.Stale is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
@@ -214,6 +218,27 @@ internal sealed partial class CacheEngine
                 StartRefresh<TLoader, T>(due, loader, load.Policy, load.TagNames);
             }
         }
+    }
+
+    /// <summary>The result of a load that goes on in the background, for one that would run its own factory beside it.</summary>
+    private async ValueTask<(bool Ended, T Value)> TryAwaitRefreshAsync<T>(Load<T> load)
+    {
+        var flight = load.Flight;
+        if (RefreshCount == 0 || load.Refreshes is not null || !_flights.TryJoinRefresh<T>(flight.Key, load.Policy.Flags, load.Groups, out var refresh))
+        {
+            return default;
+        }
+
+        flight.StartFactory();
+        var result = await refresh.WaitAsync(flight.Token).ConfigureAwait(false);
+        if (refresh.IsOvertaken || !TryRead(result, out var value))
+        {
+            return default;
+        }
+
+        flight.FoundTags = refresh.FoundTags;
+        flight.Kind = refresh.Kind;
+        return (true, value);
     }
 
     // A load of the value has failed a moment ago and is not to be tried again.

@@ -72,7 +72,7 @@ internal sealed partial class CacheEngine
         var memoryKey = new MemoryKey(scope, key);
         while (true)
         {
-            var joined = _flights.JoinOrAdd<T>(memoryKey, policy.Flags, _groups.Counter, null, cancellationToken.CanBeCanceled, CancellationToken.None, out var flight);
+            var joined = _flights.JoinOrAdd<T>(memoryKey, policy.Flags, _groups.Counter, null, cancellationToken.CanBeCanceled, out var flight);
             T? value;
             if (joined)
             {

@@ -5,6 +5,9 @@ namespace Larder.Engine;
 
 internal sealed partial class CacheEngine
 {
+    // Less than the generation of any group: what may stand in although it was invalidated is never a hit.
+    private const long NeverCurrent = -1;
+
     private readonly long[] _nextRejectLog = new long[Enum.GetValues<PayloadFault>().Length];
 
     /// <summary>
@@ -52,9 +55,14 @@ internal sealed partial class CacheEngine
             }
         }
 
-        if (IsHeld(load) && await StandInAsync(flight, load.Policy, "held").ConfigureAwait(false) is { StandsIn: true } held)
+        if (IsHeld(load) && await StandInAsync(flight, load.Policy, Held).ConfigureAwait(false) is { StandsIn: true } held)
         {
             return held.Value;
+        }
+
+        if (load.Policy.RunsFactory && await TryAwaitRefreshAsync(load).ConfigureAwait(false) is { Ended: true } refresh)
+        {
+            return refresh.Value;
         }
 
         // One call pays for one silence of the server, not for one per step.
@@ -181,7 +189,7 @@ internal sealed partial class CacheEngine
         try
         {
             var origin = new EntryOrigin(header.Id, header.ScopeStamp, tagStamps);
-            var metadata = Metadata(load.Flight.Key, load.Policy, terms, life, left, header.Created, load.Flight.Generation, origin, groups, payload.Length);
+            var metadata = Metadata(load.Flight.Key, load.Policy, terms, life, left, header.Created, isCurrent ? load.Flight.Generation : NeverCurrent, origin, groups, payload.Length);
             if (header.IsNotFound)
             {
                 load.Flight.Kind = CacheResultKind.NotFound;
@@ -220,8 +228,12 @@ internal sealed partial class CacheEngine
             var read = isCurrent ? entry.Terms!.Read(entry.FreshUntil, _clock.Now, load.Policy.RunsFactory, out _) : LateRead.None;
             if (read == LateRead.None || load.Refreshes is not null)
             {
-                // Newer than what this node still has of it.
-                load.Flight.Stale = entry is NegativeEntry ? load.Flight.Stale : entry;
+                // This node's own copy knows when the last load was tried.
+                if (entry is not NegativeEntry && load.Flight.Stale?.Origin?.Id != header.Id)
+                {
+                    load.Flight.Stale = entry;
+                }
+
                 return invalid;
             }
 

@@ -10,6 +10,11 @@ namespace Larder.Engine;
 /// </remarks>
 internal sealed partial class CacheEngine
 {
+    // Why a value stands in: its load has failed, took too long, or failed a moment ago and is not tried again yet.
+    private const string Failed = "error";
+    private const string TimedOut = "timeout";
+    private const string Held = "held";
+
     /// <summary>Waits for a load as long as the rules allow. Says whether a stale value stands in; otherwise the load has ended.</summary>
     /// <exception cref="TimeoutException">The hard timeout passed, and there is nothing to stand in.</exception>
     private async ValueTask<(bool StandsIn, T Value)> AwaitLoadAsync<T>(Task load, Flight<T> flight, EntryPolicy policy, CancellationToken cancellationToken)
@@ -23,7 +28,7 @@ internal sealed partial class CacheEngine
                 // Only then is it known what the second level has to offer.
                 if (await EndsWithinAsync(Task.WhenAny(load, flight.FactoryStart), rules.HardTimeout == Timeout.InfiniteTimeSpan ? rules.HardTimeout : Left()).ConfigureAwait(false)
                     && !load.IsCompleted
-                    && await StandInAsync(flight, policy, "timeout").ConfigureAwait(false) is { StandsIn: true } early)
+                    && await StandInAsync(flight, policy, TimedOut).ConfigureAwait(false) is { StandsIn: true } early)
                 {
                     Abandon(load);
                     return early;
@@ -33,7 +38,7 @@ internal sealed partial class CacheEngine
             if (!load.IsCompleted && rules.HardTimeout != Timeout.InfiniteTimeSpan && !await EndsWithinAsync(load, Left()).ConfigureAwait(false))
             {
                 Abandon(load);
-                return await StandInAsync(flight, policy, "timeout").ConfigureAwait(false) is { StandsIn: true } late
+                return await StandInAsync(flight, policy, TimedOut).ConfigureAwait(false) is { StandsIn: true } late
                     ? late
                     : throw new TimeoutException(
                         FormattableString.Invariant($"The value was not loaded within {rules.HardTimeout} (HardTimeout). The load goes on in the background, and what it loads is stored."));
@@ -95,7 +100,11 @@ internal sealed partial class CacheEngine
             return default;
         }
 
-        HoldOver(flight, entry, policy.Rules.StaleIfErrorThrottle, keep: true);
+        if (reason != Held)
+        {
+            HoldOver(flight, entry, policy.Rules.StaleIfErrorThrottle, keep: true);
+        }
+
         _metrics.Stale.Add(1, LarderMetrics.Tag("reason", reason));
         return (true, value);
     }

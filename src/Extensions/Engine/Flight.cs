@@ -5,10 +5,11 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Larder.Engine;
 
 /// <summary>One load under way, shared by all callers of its key that arrive while nothing was invalidated.</summary>
-internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, CancellationToken stopping = default)
+internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable)
     : KeyActivity(key)
 {
-    private readonly CancellationTokenSource? _cancellation = cancellable ? CancellationTokenSource.CreateLinkedTokenSource(stopping) : null;
+    private readonly HybridCacheEntryFlags _flags = flags;
+    private CancellationTokenSource? _cancellation = cancellable ? new CancellationTokenSource() : null;
     private TaskCompletionSource? _factoryStart;
     private bool _factoryStarted;
     private TaskCompletionSource<FlightResult<T>>? _waiters;
@@ -18,6 +19,16 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     private int _callers = 1;
 
     public Group[]? Tags { get; } = tags;
+
+    /// <summary>
+    /// Whether the load replaces a value that is still served. Then nobody joins it who may yet find that value, or another: only who would have
+    /// to load (see <see cref="FlightTable.TryJoinRefresh"/>).
+    /// </summary>
+    public bool IsRefresh { get; private init; }
+
+    /// <summary>A load that nobody waits for, ended by <paramref name="stopping"/>.</summary>
+    public static Flight<T> Refresh(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, CancellationToken stopping) =>
+        new(key, flags, generation, tags, cancellable: false) { IsRefresh = true, _cancellation = CancellationTokenSource.CreateLinkedTokenSource(stopping) };
 
     /// <summary>The value that the load is to replace, if it was found; set before <see cref="FactoryStart"/>.</summary>
     public MemoryEntry? Stale { get; set; }
@@ -82,7 +93,7 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     /// </summary>
     public bool TryJoin(HybridCacheEntryFlags joinerFlags, Group[]? joinerTags)
     {
-        if (joinerFlags != flags || Key.Scope.Generation > Generation || AnyLater(Tags) || AnyLater(FoundTags) || AnyLater(joinerTags))
+        if (!IsUpToDate(joinerFlags, joinerTags))
         {
             return false;
         }
@@ -103,6 +114,12 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
             return true;
         }
     }
+
+    /// <summary>Whether a caller of <paramref name="other"/> might join this load.</summary>
+    public bool IsAsGoodAs(Flight<T> other) => !IsFenced && IsUpToDate(other._flags, other.Tags);
+
+    private bool IsUpToDate(HybridCacheEntryFlags wanted, Group[]? wantedTags) =>
+        wanted == _flags && Key.Scope.Generation <= Generation && !AnyLater(Tags) && !AnyLater(FoundTags) && !AnyLater(wantedTags);
 
     /// <summary>The result, for a caller that joined.</summary>
     public async ValueTask<FlightResult<T>> WaitAsync(CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
 
@@ -34,8 +35,7 @@ internal sealed class FlightTable
     }
 
     /// <summary>Joins the load of the key if there is one that may be joined, or adds one. Says whether it joined.</summary>
-    public bool JoinOrAdd<T>(
-        MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, CancellationToken stopping, out Flight<T> flight)
+    public bool JoinOrAdd<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, out Flight<T> flight)
     {
         var stripe = Find(key);
         lock (stripe.Lock)
@@ -43,16 +43,58 @@ internal sealed class FlightTable
             stripe.Activities.TryGetValue(key, out var first);
             for (var activity = first; activity is not null; activity = activity.Next)
             {
-                if (activity is Flight<T> existing && existing.TryJoin(flags, tags))
+                if (activity is Flight<T> { IsRefresh: false } existing && existing.TryJoin(flags, tags))
                 {
                     flight = existing;
                     return true;
                 }
             }
 
-            flight = new Flight<T>(key, flags, generation, tags, cancellable, stopping) { Next = first };
+            flight = new Flight<T>(key, flags, generation, tags, cancellable) { Next = first };
             stripe.Activities[key] = flight;
             return false;
+        }
+    }
+
+    /// <summary>Joins a load of the key that goes on in the background, for a caller who would otherwise run its own.</summary>
+    public bool TryJoinRefresh<T>(MemoryKey key, HybridCacheEntryFlags flags, Group[]? tags, [NotNullWhen(true)] out Flight<T>? flight)
+    {
+        var stripe = Find(key);
+        lock (stripe.Lock)
+        {
+            stripe.Activities.TryGetValue(key, out var first);
+            for (var activity = first; activity is not null; activity = activity.Next)
+            {
+                if (activity is Flight<T> { IsRefresh: true } existing && existing.TryJoin(flags, tags))
+                {
+                    flight = existing;
+                    return true;
+                }
+            }
+        }
+
+        flight = null;
+        return false;
+    }
+
+    /// <summary>Adds a load in the background, unless one of the key is under way whose result would be as good.</summary>
+    public bool TryAddRefresh<T>(Flight<T> refresh)
+    {
+        var stripe = Find(refresh.Key);
+        lock (stripe.Lock)
+        {
+            stripe.Activities.TryGetValue(refresh.Key, out var first);
+            for (var activity = first; activity is not null; activity = activity.Next)
+            {
+                if (activity is Flight<T> existing && existing.IsAsGoodAs(refresh))
+                {
+                    return false;
+                }
+            }
+
+            refresh.Next = first;
+            stripe.Activities[refresh.Key] = refresh;
+            return true;
         }
     }
 

@@ -33,7 +33,7 @@ public sealed class FlightTableTests : IAsyncDisposable
         Assert.False(Join<int>(new MemoryKey(_key.Scope, "Key"), out _));
         Assert.False(Join<int>(new MemoryKey(_engine.Scope(CacheScope.Raw), "key"), out _));
         Assert.False(Join<long>(_key, out _));
-        Assert.False(_flights.JoinOrAdd<int>(_key, HybridCacheEntryFlags.DisableLocalCacheRead, _engine.Groups.Counter, null, true, default, out _));
+        Assert.False(_flights.JoinOrAdd<int>(_key, HybridCacheEntryFlags.DisableLocalCacheRead, _engine.Groups.Counter, null, true, out _));
         Assert.Equal(5, _flights.Count);
     }
 
@@ -42,7 +42,7 @@ public sealed class FlightTableTests : IAsyncDisposable
     {
         var mine = _key.Scope.Tag("mine");
         var theirs = _key.Scope.Tag("theirs");
-        _flights.JoinOrAdd<int>(_key, default, _engine.Groups.Counter, [theirs], true, default, out var flight);
+        _flights.JoinOrAdd<int>(_key, default, _engine.Groups.Counter, [theirs], true, out var flight);
         Assert.True(flight.TryJoin(default, [mine]));
 
         _engine.Groups.Invalidate(mine);
@@ -126,5 +126,5 @@ public sealed class FlightTableTests : IAsyncDisposable
         Assert.Equal(0, _flights.Count);
     }
 
-    private bool Join<T>(MemoryKey key, out Flight<T> flight) => _flights.JoinOrAdd(key, default, _engine.Groups.Counter, (Group[]?)null, true, default, out flight);
+    private bool Join<T>(MemoryKey key, out Flight<T> flight) => _flights.JoinOrAdd(key, default, _engine.Groups.Counter, (Group[]?)null, true, out flight);
 }

@@ -5,7 +5,7 @@ using Xunit;
 namespace Larder.Tests.Policies;
 
 /// <summary>What a factory, a call, a namespace and the options may decide about an entry, over every back end.</summary>
-public abstract class PolicyContract : LarderContract
+public abstract partial class PolicyContract : LarderContract
 {
     private static readonly CacheScope Acme = new("acme");
 

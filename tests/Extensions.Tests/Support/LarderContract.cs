@@ -15,6 +15,9 @@ internal sealed class Backend(ServerKind? kind, Action<IServiceCollection, Stepp
 
     public bool IsShared => kind is not null;
 
+    /// <summary>Whether entries end by a clock that the test does not move.</summary>
+    public bool KeepsRealTime => kind is not null;
+
     public string Prefix => _prefix;
 
     public static Backend Memory() => new(null);
@@ -72,6 +75,16 @@ public abstract class LarderContract : IAsyncLifetime
         foreach (var node in _nodes)
         {
             await node.DisposeAsync();
+        }
+    }
+
+    /// <summary>Moves the clock, and waits until every node has found out that it still hears the others.</summary>
+    private protected async Task AdvanceAsync(TimeSpan by)
+    {
+        Clock.Advance(by);
+        foreach (var node in _nodes)
+        {
+            await Poll.UntilAsync(() => node.Engine!.IsTrusted, "the node hears the others");
         }
     }
 

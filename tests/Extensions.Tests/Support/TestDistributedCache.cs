@@ -6,7 +6,7 @@ namespace Larder.Tests;
 /// <summary>A plain <see cref="IDistributedCache"/> that holds copies of bytes, counts its calls, and fails when told to.</summary>
 internal sealed class TestDistributedCache(TimeProvider time) : IDistributedCache
 {
-    private readonly ConcurrentDictionary<string, (byte[] Value, DateTimeOffset Ends)> _entries = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private int _reads;
 
     public ICollection<string> Keys => _entries.Keys;
@@ -22,7 +22,7 @@ internal sealed class TestDistributedCache(TimeProvider time) : IDistributedCach
     public byte[]? this[string key]
     {
         get => Find(key);
-        set => _entries[key] = ([.. value!], DateTimeOffset.MaxValue);
+        set => _entries[key] = new([.. value!], DateTimeOffset.MaxValue, null, DateTimeOffset.MaxValue);
     }
 
     public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
@@ -48,14 +48,16 @@ internal sealed class TestDistributedCache(TimeProvider time) : IDistributedCach
         }
 
         var ends = options.AbsoluteExpirationRelativeToNow is { } lives ? time.GetUtcNow() + lives : DateTimeOffset.MaxValue;
-        _entries[key] = ([.. value], ends);
+        _entries[key] = new([.. value], ends, options.SlidingExpiration, time.GetUtcNow() + (options.SlidingExpiration ?? TimeSpan.Zero));
     }
 
-    public void Refresh(string key)
+    public void Refresh(string key) => Find(key);
+
+    public Task RefreshAsync(string key, CancellationToken token = default)
     {
+        Find(key);
+        return Task.CompletedTask;
     }
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => Task.CompletedTask;
 
     public void Remove(string key) => RemoveAsync(key).GetAwaiter().GetResult();
 
@@ -70,5 +72,21 @@ internal sealed class TestDistributedCache(TimeProvider time) : IDistributedCach
         return Task.CompletedTask;
     }
 
-    private byte[]? Find(string key) => _entries.TryGetValue(key, out var entry) && time.GetUtcNow() < entry.Ends ? [.. entry.Value] : null;
+    private byte[]? Find(string key)
+    {
+        var now = time.GetUtcNow();
+        if (!_entries.TryGetValue(key, out var entry) || now >= entry.Ends || (entry.Sliding is not null && now >= entry.Sleeps))
+        {
+            return null;
+        }
+
+        if (entry.Sliding is { } sliding)
+        {
+            _entries.TryUpdate(key, entry with { Sleeps = now + sliding }, entry);
+        }
+
+        return [.. entry.Value];
+    }
+
+    private sealed record Entry(byte[] Value, DateTimeOffset Ends, TimeSpan? Sliding, DateTimeOffset Sleeps);
 }
