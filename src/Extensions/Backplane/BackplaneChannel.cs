@@ -265,7 +265,7 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
                 : batch.Sequence != 1 && clock.Now - _listeningSince > silence;
             _heard[batch.Node] = (known ? Math.Max(last.Sequence, batch.Sequence) : batch.Sequence, clock.Now);
 
-            // Nodes come and go. Forgetting one costs nothing but that its next batch cannot show a gap.
+            // Nodes come and go. Forgetting them costs a doubt: the next batch of each counts as missed from its first word.
             if (_heard.Count > 10_000)
             {
                 _heard.Clear();

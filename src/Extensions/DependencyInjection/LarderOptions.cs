@@ -80,13 +80,13 @@ public sealed class LarderOptions
 
     /// <summary>
     /// How long a caller waits for a load when a stale value may stand in (see <see cref="StaleIfError"/>). The load goes on in the background
-    /// and its result is stored. Default <see cref="Timeout.InfiniteTimeSpan"/>, for off. Positive.
+    /// and its result is stored. Default <see cref="Timeout.InfiniteTimeSpan"/>, for off. Positive, at most a day.
     /// </summary>
     public TimeSpan SoftTimeout { get; set; } = Timeout.InfiniteTimeSpan;
 
     /// <summary>
     /// How long a caller waits for a load at most; then it gets a stale value that may stand in, or a <see cref="TimeoutException"/>. The load
-    /// goes on in the background and its result is stored. Default <see cref="Timeout.InfiniteTimeSpan"/>, for off. Positive, at least <see cref="SoftTimeout"/>.
+    /// goes on in the background and its result is stored. Default <see cref="Timeout.InfiniteTimeSpan"/>, for off. Positive, at most a day, at least <see cref="SoftTimeout"/>.
     /// </summary>
     public TimeSpan HardTimeout { get; set; } = Timeout.InfiniteTimeSpan;
 

@@ -84,7 +84,7 @@ internal sealed partial class CacheEngine
         {
             // Nobody waits for it: should it fail, the entry ends sooner.
             _ = _second.TouchAsync(
-                entry.Scope.PhysicalKey(entry.Key), origin.Id, TimeSpan.FromMilliseconds(terms.Expires - now), TimeSpan.FromMilliseconds(terms.Stored.SlidingWindow)).AsTask();
+                entry.Scope.PhysicalKey(entry.Key), origin.Id, EngineClock.Span(terms.Expires - now), EngineClock.Span(terms.Stored.SlidingWindow)).AsTask();
         }
     }
 

@@ -70,7 +70,7 @@ internal sealed class DistributedSecondLevel(IDistributedCache cache, string app
         {
             var stamp = BinaryPrimitives.ReadInt64LittleEndian(stored);
             var expires = BinaryPrimitives.ReadInt64LittleEndian(stored.AsSpan(8));
-            if (stamp != 0 && expires - time.GetUtcNow().ToUnixTimeMilliseconds() >= Math.Min(life.TotalMilliseconds, StampLife.TotalMilliseconds / 2))
+            if (stamp != 0 && expires - time.GetUtcNow().ToUnixTimeMilliseconds() >= life.TotalMilliseconds)
             {
                 return stamp;
             }

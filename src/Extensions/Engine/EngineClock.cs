@@ -23,6 +23,9 @@ internal sealed class EngineClock(TimeProvider provider)
 
     public static long AddSaturating(long now, long milliseconds) => now + Math.Min(milliseconds, long.MaxValue / 4);
 
+    /// <summary>Milliseconds as a span, the longest there is if they are more.</summary>
+    public static TimeSpan Span(long milliseconds) => milliseconds >= TimeSpan.MaxValue.TotalMilliseconds ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(milliseconds);
+
     /// <summary>A span as milliseconds, so few that a sum with a moment cannot overflow.</summary>
     public static long Milliseconds(TimeSpan span) => (long)Math.Ceiling(Math.Min(span.TotalMilliseconds, long.MaxValue / 4d));
 }

@@ -199,7 +199,7 @@ internal static class EntryPayload
             ScopeStamp = BinaryPrimitives.ReadInt64LittleEndian(span[48..]),
             Tags = tags,
         };
-        return true;
+        return header.Created >= 0 && header.Expires >= header.Created && header.Expires <= long.MaxValue / 2;
     }
 
     private static bool TryReadTerms(ReadOnlySpan<byte> span, out StoredTerms terms, ref int length)
@@ -222,8 +222,11 @@ internal static class EntryPayload
             BinaryPrimitives.ReadInt64LittleEndian(span[16..]),
             textLength == 0 ? null : ReadText(span.Slice(TermsLength, textLength)));
         length += TermsLength + textLength;
-        return terms is { StaleWhileRevalidate: >= 0, StaleIfError: >= 0, SlidingWindow: >= 0 };
+        return !terms.IsDefault && IsSpan(terms.StaleWhileRevalidate) && IsSpan(terms.StaleIfError) && IsSpan(terms.SlidingWindow);
     }
+
+    // What no clock of ours writes; sums with it could overflow.
+    private static bool IsSpan(long milliseconds) => milliseconds is >= 0 and <= long.MaxValue / 4;
 
     private static void HashKey(string physicalKey, Span<byte> target)
     {

@@ -88,6 +88,11 @@ internal sealed record EntryRules
             HardTimeout = call.HardTimeout ?? HardTimeout,
         };
 
+    private const string Timeouts = "longer than zero and at most 1.00:00:00, or infinite (-00:00:00.0010000) for off";
+
+    // Timers cannot wait much longer.
+    private static bool IsTimeout(TimeSpan time) => time == Timeout.InfiniteTimeSpan || (time > TimeSpan.Zero && time <= TimeSpan.FromDays(1));
+
     /// <summary>What is out of its range or does not go together, under the names of the options.</summary>
     public IEnumerable<(string Name, object? Value, string Expected)> Faults()
     {
@@ -136,14 +141,14 @@ internal sealed record EntryRules
             yield return (nameof(StaleIfErrorThrottle), StaleIfErrorThrottle, "longer than zero");
         }
 
-        if (SoftTimeout <= TimeSpan.Zero && SoftTimeout != Timeout.InfiniteTimeSpan)
+        if (!IsTimeout(SoftTimeout))
         {
-            yield return (nameof(SoftTimeout), SoftTimeout, "longer than zero, or infinite (-00:00:00.0010000)");
+            yield return (nameof(SoftTimeout), SoftTimeout, Timeouts);
         }
 
-        if (HardTimeout <= TimeSpan.Zero && HardTimeout != Timeout.InfiniteTimeSpan)
+        if (!IsTimeout(HardTimeout))
         {
-            yield return (nameof(HardTimeout), HardTimeout, "longer than zero, or infinite (-00:00:00.0010000)");
+            yield return (nameof(HardTimeout), HardTimeout, Timeouts);
         }
         else if (HardTimeout != Timeout.InfiniteTimeSpan && SoftTimeout > HardTimeout)
         {

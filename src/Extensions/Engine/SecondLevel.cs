@@ -82,7 +82,7 @@ internal abstract class SecondLevel
 internal readonly record struct StoreTerms(TimeSpan Expiration, TimeSpan LocalExpiration, HybridCacheEntryFlags Flags, TimeSpan Sliding = default)
 {
     /// <summary>How long it is kept from now: touches come only each eighth of the window.</summary>
-    public TimeSpan Life => Sliding > TimeSpan.Zero && Sliding * 1.125 < Expiration ? Sliding * 1.125 : Expiration;
+    public TimeSpan Life => Sliding > TimeSpan.Zero && Sliding < Expiration / 1.125 ? Sliding * 1.125 : Expiration;
 }
 
 /// <summary>A payload, perhaps in a pooled buffer that ends with <see cref="Dispose"/>.</summary>

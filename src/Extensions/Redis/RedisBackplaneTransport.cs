@@ -11,6 +11,7 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
     private Task? _subscribing;
     private IConnectionMultiplexer? _multiplexer;
     private ChannelMessageQueue? _queue;
+    private bool _disposed;
 
     public event Action<string>? Interrupted;
 
@@ -33,19 +34,40 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
     private async Task SubscribeAsync(Action<ReadOnlyMemory<byte>> receive)
     {
         var multiplexer = await connection.GetAsync().ConfigureAwait(false);
-        if (_multiplexer is null)
+        lock (_lock)
         {
-            _multiplexer = multiplexer;
-            multiplexer.ConnectionFailed += OnConnectionFailed;
-            multiplexer.ConnectionRestored += OnConnectionRestored;
-            multiplexer.ConfigurationChanged += OnConfigurationChanged;
+            if (_disposed)
+            {
+                return;
+            }
+
+            if (_multiplexer is null)
+            {
+                _multiplexer = multiplexer;
+                multiplexer.ConnectionFailed += OnConnectionFailed;
+                multiplexer.ConnectionRestored += OnConnectionRestored;
+                multiplexer.ConfigurationChanged += OnConfigurationChanged;
+            }
         }
 
         if (_queue is null)
         {
             // The queue hands over one message at a time, in the order of the subscription.
-            _queue = await multiplexer.GetSubscriber().SubscribeAsync(_channel).ConfigureAwait(false);
-            _queue.OnMessage(message => receive((byte[]?)message.Message));
+            var queue = await multiplexer.GetSubscriber().SubscribeAsync(_channel).ConfigureAwait(false);
+            bool disposed;
+            lock (_lock)
+            {
+                disposed = _disposed;
+                _queue = queue;
+            }
+
+            if (disposed)
+            {
+                await UnsubscribeAsync(queue).ConfigureAwait(false);
+                return;
+            }
+
+            queue.OnMessage(message => receive((byte[]?)message.Message));
         }
     }
 
@@ -57,24 +79,35 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
 
     public async ValueTask DisposeAsync()
     {
-        if (_multiplexer is not { } multiplexer)
+        ChannelMessageQueue? queue;
+        lock (_lock)
         {
-            return;
+            // An attempt under way finds this and takes nothing up.
+            _disposed = true;
+            queue = _queue;
+            if (_multiplexer is { } multiplexer)
+            {
+                multiplexer.ConnectionFailed -= OnConnectionFailed;
+                multiplexer.ConnectionRestored -= OnConnectionRestored;
+                multiplexer.ConfigurationChanged -= OnConfigurationChanged;
+            }
         }
 
-        multiplexer.ConnectionFailed -= OnConnectionFailed;
-        multiplexer.ConnectionRestored -= OnConnectionRestored;
-        multiplexer.ConfigurationChanged -= OnConfigurationChanged;
-        if (_queue is { } queue)
+        if (queue is not null)
         {
-            try
-            {
-                await queue.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
-            }
-            catch (Exception exception) when (exception is RedisException or ObjectDisposedException or TimeoutException)
-            {
-                // The connection is gone, and the subscription with it.
-            }
+            await UnsubscribeAsync(queue).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task UnsubscribeAsync(ChannelMessageQueue queue)
+    {
+        try
+        {
+            await queue.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is RedisException or ObjectDisposedException or TimeoutException)
+        {
+            // The connection is gone, and the subscription with it.
         }
     }
 

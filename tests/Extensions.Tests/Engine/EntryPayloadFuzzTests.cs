@@ -8,9 +8,17 @@ namespace Larder.Tests.Engine;
 public sealed class EntryPayloadFuzzTests
 {
     private const string Key = "app:v1:t.acme:p:n.users:42";
-    private const int Rounds = 250_000;
+    private const int Rounds = 600_000;
 
-    private static readonly EntryHeader[] Headers = [Payloads.SampleHeader(Key), Payloads.SampleHeader(Key, "tag"), Payloads.SampleHeader(Key, "", "two", new string('x', 300))];
+    private static readonly EntryHeader[] Headers =
+    [
+        Payloads.SampleHeader(Key),
+        Payloads.SampleHeader(Key, "tag"),
+        Payloads.SampleHeader(Key, "", "two", new string('x', 300)),
+        Payloads.SampleHeader(Key) with { Terms = new StoredTerms(60_000, 3_600_000, 0, null) },
+        Payloads.SampleHeader(Key, "tag") with { Terms = new StoredTerms(0, 1, 30_000, "\"v1\"") },
+    ];
+
     private static readonly byte[] Value = [.. Enumerable.Range(0, 40).Select(i => (byte)i)];
 
     [Fact]

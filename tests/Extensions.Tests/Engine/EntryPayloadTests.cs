@@ -24,8 +24,9 @@ public sealed class EntryPayloadTests
             {
                 PhysicalKey = c.key,
                 Id = c.numbers[0],
-                Created = c.numbers[1],
-                Expires = c.numbers[2],
+                Created = Math.Abs(c.numbers[1] / 8),
+                Expires = Math.Abs(c.numbers[1] / 8) + Math.Abs(c.numbers[2] / 8),
+                Terms = (c.numbers[0] & 1) == 0 ? default : new StoredTerms(Math.Abs(c.numbers[1] / 8), Math.Abs(c.numbers[2] / 8), 0, "é\"" + c.numbers[0]),
                 ScopeStamp = c.numbers[3],
                 Tags = [.. c.tags.Select((tag, i) => new TagStamp(tag, c.numbers[i % 4] + i))],
                 IsNull = c.isNull,

@@ -56,8 +56,8 @@ internal static class Payloads
     public static void AssertSame(in EntryHeader expected, in EntryHeader actual)
     {
         Assert.Equal(
-            (expected.PhysicalKey, expected.Id, expected.Created, expected.Expires, expected.ScopeStamp, expected.IsNull),
-            (actual.PhysicalKey, actual.Id, actual.Created, actual.Expires, actual.ScopeStamp, actual.IsNull));
+            (expected.PhysicalKey, expected.Id, expected.Created, expected.Expires, expected.ScopeStamp, expected.IsNull, expected.Terms),
+            (actual.PhysicalKey, actual.Id, actual.Created, actual.Expires, actual.ScopeStamp, actual.IsNull, actual.Terms));
         Assert.Equal(expected.Tags, actual.Tags);
     }
 }

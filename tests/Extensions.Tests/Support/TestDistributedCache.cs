@@ -8,10 +8,14 @@ internal sealed class TestDistributedCache(TimeProvider time) : IDistributedCach
 {
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private int _reads;
+    private int _refreshes;
 
     public ICollection<string> Keys => _entries.Keys;
 
     public int Reads => Volatile.Read(ref _reads);
+
+    /// <summary>How often an entry was said to have been read.</summary>
+    public int Refreshes => Volatile.Read(ref _refreshes);
 
     /// <summary>When set, every call fails with it.</summary>
     public Exception? Failure { get; set; }
@@ -55,6 +59,7 @@ internal sealed class TestDistributedCache(TimeProvider time) : IDistributedCach
 
     public Task RefreshAsync(string key, CancellationToken token = default)
     {
+        Interlocked.Increment(ref _refreshes);
         Find(key);
         return Task.CompletedTask;
     }
