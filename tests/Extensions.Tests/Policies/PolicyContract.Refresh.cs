@@ -200,7 +200,8 @@ public abstract partial class PolicyContract
         Clock.Advance(TimeSpan.FromMinutes(9));
         foreach (var node in nodes)
         {
-            Assert.Equal("old", await node.Cache.GetOrCreateAsync("key", Counted, Early));
+            // A node that comes later may find what the first has stored.
+            Assert.Contains(await node.Cache.GetOrCreateAsync("key", Counted, Early), new[] { "old", "new" });
         }
 
         foreach (var node in nodes)
