@@ -66,7 +66,7 @@ internal sealed partial class CacheEngine
             }
             catch (Exception exception)
             {
-                _logger.SerializerFailed(exception, typeof(T).Name);
+                LogSerializerFailed<T>(exception);
             }
         }
 
@@ -290,12 +290,12 @@ internal sealed partial class CacheEngine
         }
         catch (PayloadTooLargeException)
         {
-            _logger.ValueTooLarge(typeof(T).Name, _options.MaximumPayloadBytes);
+            LogValueTooLarge<T>();
             _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "too_large"));
         }
         catch (Exception exception)
         {
-            _logger.SerializerFailed(exception, typeof(T).Name);
+            LogSerializerFailed<T>(exception);
             _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "serializer"));
         }
 
