@@ -29,9 +29,9 @@ internal sealed partial class CacheEngine
                 }
 
                 // The server being away fails here each time; the breakers have said so once.
-                if (_second is not null && await RecoverAsync().ConfigureAwait(false) && _backplane is not null)
+                if (_second is not null && await RecoverAsync().WaitAsync(token).ConfigureAwait(false) && _backplane is not null)
                 {
-                    if (await _backplane.SendHeartbeatAsync().ConfigureAwait(false) is { } failure)
+                    if (await _backplane.SendHeartbeatAsync().WaitAsync(token).ConfigureAwait(false) is { } failure)
                     {
                         _logger.BackgroundAttemptFailed(failure);
                     }
