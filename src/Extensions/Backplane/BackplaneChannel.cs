@@ -17,20 +17,46 @@ namespace Larder.Backplane;
 /// <para><b>Proof of hearing.</b> A node hears its own heartbeats. One that comes back proves that whatever the server
 /// published before it has been heard too, because a subscription keeps the order. It counts from the moment it was sent,
 /// and only if it was sent through the present subscription.</para>
+/// <para><b>Failures.</b> A batch that the server has not taken in time counts as not sent. When that happens again and again the
+/// breaker opens, and what is said fails at once: messages may be dead while data is alive, so it is a breaker of their own.
+/// A heartbeat may be what finds out that they can be sent again.</para>
 /// </remarks>
-internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineClock clock, ILogger logger, long silence = 5_000) : IAsyncDisposable
+internal sealed class BackplaneChannel : IAsyncDisposable
 {
+    public const string BreakerName = "backplane";
+
     private const int MaximumBatch = 1_000;
 
+    private readonly IBackplaneTransport _transport;
+    private readonly EngineClock _clock;
+    private readonly TimeSpan _timeout;
+    private readonly LogLimiter _limiter;
+    private readonly ILogger _logger;
+    private readonly long _silence;
     private readonly Lock _lock = new();
     private readonly Dictionary<long, (long Sequence, long At)> _heard = [];
     private List<BackplaneMessage> _collecting = [];
-    private TaskCompletionSource _collectingSent = NewCompletion();
+    private TaskCompletionSource<Exception?> _collectingSent = NewCompletion();
     private bool _sending;
     private long _sequence;
     private int _subscription;
-    private long _listeningSince = clock.Now;
+    private long _listeningSince;
     private IBackplaneListener? _listener;
+
+    public BackplaneChannel(
+        IBackplaneTransport transport, EngineClock clock, TimeSpan timeout, LarderMetrics metrics, LogLimiter limiter, ILogger logger, long silence = 5_000)
+    {
+        _transport = transport;
+        _clock = clock;
+        _timeout = timeout;
+        _limiter = limiter;
+        _logger = logger;
+        _silence = silence;
+        _listeningSince = clock.Now;
+        Guard = new Guard(BreakerName, timeout, metrics.BackplaneFailures, logger.BackplaneLost, logger.BackplaneBack, clock.Provider);
+    }
+
+    public Guard Guard { get; }
 
     /// <summary>This node, as the others know it; drawn anew in each process.</summary>
     public long Node { get; } = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8));
@@ -53,21 +79,24 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         if (_listener is null)
         {
             _listener = listener;
-            transport.Interrupted += OnInterrupted;
-            transport.Restored += listener.OnServerRestored;
+            _transport.Interrupted += OnInterrupted;
+            _transport.Restored += listener.OnServerRestored;
         }
 
-        await transport.SubscribeAsync(OnReceived, cancellationToken).ConfigureAwait(false);
+        await _transport.SubscribeAsync(OnReceived, cancellationToken).ConfigureAwait(false);
         lock (_lock)
         {
-            _listeningSince = clock.Now;
+            _listeningSince = _clock.Now;
         }
     }
 
-    /// <summary>Tells the other nodes. Ends when the server has taken the batch that holds the message, and throws if it has not.</summary>
-    public Task PublishAsync(BackplaneMessage message)
+    /// <summary>
+    /// Tells the other nodes. Ends when the server has taken the batch that holds the message, or with the reason why it has not.
+    /// While one batch is under way the next waits for it, so that may take two timeouts.
+    /// </summary>
+    public Task<Exception?> PublishAsync(BackplaneMessage message)
     {
-        Task sent;
+        Task<Exception?> sent;
         lock (_lock)
         {
             _collecting.Add(message);
@@ -84,17 +113,8 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         return sent;
     }
 
-    /// <summary>Sends a sign of life to all nodes, this one included.</summary>
-    public async Task SendHeartbeatAsync(CancellationToken cancellationToken)
-    {
-        Task published;
-        lock (_lock)
-        {
-            published = transport.PublishAsync(NewBatch([]).Encode(), cancellationToken);
-        }
-
-        await published.ConfigureAwait(false);
-    }
+    /// <summary>Sends a sign of life to all nodes, this one included. Says why the server has not taken it, if it has not.</summary>
+    public async Task<Exception?> SendHeartbeatAsync() => (await SendAsync([]).ConfigureAwait(false)).Failure;
 
     /// <summary>
     /// Whether a node that was heard before has not been for <paramref name="silence"/> milliseconds. It may have died between
@@ -104,7 +124,7 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
     {
         lock (_lock)
         {
-            var before = clock.Now - silence;
+            var before = _clock.Now - silence;
             var silent = _heard.Where(node => node.Value.At < before).Select(node => node.Key).ToArray();
             foreach (var node in silent)
             {
@@ -119,31 +139,27 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
     {
         if (_listener is not null)
         {
-            await PublishAsync(new BackplaneMessage(MessageKind.Leaving, "", ""))
-                .WaitAsync(TimeSpan.FromMilliseconds(250), clock.Provider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)PublishAsync(new BackplaneMessage(MessageKind.Leaving, "", "")))
+                .WaitAsync(TimeSpan.FromMilliseconds(250), _clock.Provider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        transport.Interrupted -= OnInterrupted;
+        _transport.Interrupted -= OnInterrupted;
         if (_listener is not null)
         {
-            transport.Restored -= _listener.OnServerRestored;
+            _transport.Restored -= _listener.OnServerRestored;
         }
 
-        await transport.DisposeAsync().ConfigureAwait(false);
+        await _transport.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static TaskCompletionSource NewCompletion() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    // Under the lock, and sent under the lock: numbers are in the order of sending. Should two batches overtake each other on
-    // the way all the same, the receiver takes that for a gap, which costs a look and no more.
-    private BackplaneBatch NewBatch(IReadOnlyList<BackplaneMessage> messages) => new(Node, ++_sequence, clock.Now, _subscription, messages);
+    private static TaskCompletionSource<Exception?> NewCompletion() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task SendCollectedAsync()
     {
         while (true)
         {
-            Task published;
-            TaskCompletionSource sent;
+            IReadOnlyList<BackplaneMessage> batch;
+            TaskCompletionSource<Exception?> sent;
             lock (_lock)
             {
                 if (_collecting.Count == 0)
@@ -152,10 +168,9 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
                     return;
                 }
 
-                BackplaneBatch batch;
                 if (_collecting.Count <= MaximumBatch)
                 {
-                    batch = NewBatch(_collecting);
+                    batch = _collecting;
                     sent = _collectingSent;
                     _collecting = [];
                     _collectingSent = NewCompletion();
@@ -163,36 +178,47 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
                 else
                 {
                     // The completion goes with the rest, so that everyone waits for the last part.
-                    batch = NewBatch(_collecting[..MaximumBatch]);
+                    batch = _collecting[..MaximumBatch];
                     sent = NewCompletion();
                     _collecting.RemoveRange(0, MaximumBatch);
                 }
-
-                published = StartPublishAsync(batch);
             }
 
-            try
+            var answer = await SendAsync(batch).ConfigureAwait(false);
+            sent.SetResult(answer.Failure);
+            if (!answer.Succeeded)
             {
-                await published.ConfigureAwait(false);
-                sent.SetResult();
-            }
-            catch (Exception exception)
-            {
-                sent.SetException(exception);
-                _ = sent.Task.Exception;
-                FailCollected(exception);
+                FailCollected(answer.Failure);
             }
         }
     }
 
-    private async Task StartPublishAsync(BackplaneBatch batch) =>
-        await transport.PublishAsync(batch.Encode(), CancellationToken.None).ConfigureAwait(false);
+    private ValueTask<Answer<bool>> SendAsync(IReadOnlyList<BackplaneMessage> messages) =>
+        Guard.RunAsync(static s => s.channel.TransmitAsync(s.messages), (channel: this, messages), _timeout);
+
+    // Numbered and sent under the lock: numbers are in the order of sending, and what the breaker refuses has none, so that it does
+    // not look like a gap. Should two batches overtake each other on the way all the same, the receiver takes that for a gap, which
+    // costs a look and no more.
+    private Task<bool> TransmitAsync(IReadOnlyList<BackplaneMessage> messages)
+    {
+        lock (_lock)
+        {
+            var batch = new BackplaneBatch(Node, ++_sequence, _clock.Now, _subscription, messages);
+            return SentAsync(_transport.PublishAsync(batch.Encode(), CancellationToken.None));
+        }
+
+        static async Task<bool> SentAsync(Task published)
+        {
+            await published.ConfigureAwait(false);
+            return true;
+        }
+    }
 
     // After a failure everything that has been collected fails too: its callers keep it for a replay, rather than each
     // batch running into the same timeout in turn.
-    private void FailCollected(Exception exception)
+    private void FailCollected(Exception? failure)
     {
-        TaskCompletionSource failed;
+        TaskCompletionSource<Exception?> failed;
         lock (_lock)
         {
             failed = _collectingSent;
@@ -200,8 +226,7 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
             _collectingSent = NewCompletion();
         }
 
-        failed.SetException(exception);
-        _ = failed.Task.Exception;
+        failed.SetResult(failure);
     }
 
     private void OnInterrupted(string cause)
@@ -209,7 +234,7 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         lock (_lock)
         {
             _subscription++;
-            _listeningSince = clock.Now;
+            _listeningSince = _clock.Now;
             _heard.Clear();
         }
 
@@ -232,7 +257,11 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
         catch (Exception exception)
         {
             // One message that cannot be worked off must not end the subscription, but it may have meant anything.
-            logger.BackgroundFailed(exception);
+            if (_limiter.Admits(nameof(Log.BackgroundFailed), "message", out var suppressed))
+            {
+                _logger.BackgroundFailed(exception, suppressed);
+            }
+
             _listener!.OnInterrupted("a message that could not be worked off");
         }
     }
@@ -262,8 +291,8 @@ internal sealed class BackplaneChannel(IBackplaneTransport transport, EngineCloc
             // word, unless this node has only begun to listen.
             gap = known
                 ? batch.Sequence != last.Sequence + 1 && batch.Sequence != last.Sequence
-                : batch.Sequence != 1 && clock.Now - _listeningSince > silence;
-            _heard[batch.Node] = (known ? Math.Max(last.Sequence, batch.Sequence) : batch.Sequence, clock.Now);
+                : batch.Sequence != 1 && _clock.Now - _listeningSince > _silence;
+            _heard[batch.Node] = (known ? Math.Max(last.Sequence, batch.Sequence) : batch.Sequence, _clock.Now);
 
             // Nodes come and go. Forgetting them costs a doubt: the next batch of each counts as missed from its first word.
             if (_heard.Count > 10_000)

@@ -117,8 +117,28 @@ public sealed class LarderOptions
     /// </summary>
     public long MaximumMemoryBytes { get; set; } = 256L * 1024 * 1024;
 
-    /// <summary>How long an answer of the second level is awaited before the call goes on without it. Default 500 ms. Positive, at most 5 minutes.</summary>
+    /// <summary>
+    /// How long an answer of the second level is awaited before the call goes on without it, where no timeout of its kind is set.
+    /// Default 500 ms. Positive, at most 5 minutes.
+    /// </summary>
     public TimeSpan SecondLevelTimeout { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// The same for what a read asks: values, ids, stamps, leases. Default null: <see cref="SecondLevelTimeout"/>. Positive, at most 5 minutes.
+    /// </summary>
+    public TimeSpan? SecondLevelReadTimeout { get; set; }
+
+    /// <summary>
+    /// The same for storing loaded and set values, and for prolonging and giving back leases. Default null:
+    /// <see cref="SecondLevelTimeout"/>. Positive, at most 5 minutes.
+    /// </summary>
+    public TimeSpan? SecondLevelWriteTimeout { get; set; }
+
+    /// <summary>
+    /// The same for removals, for invalidating tags and levels, and for each message to the other nodes. Default null:
+    /// <see cref="SecondLevelTimeout"/>. Positive, at most 5 minutes.
+    /// </summary>
+    public TimeSpan? SecondLevelInvalidationTimeout { get; set; }
 
     /// <summary>
     /// How long other nodes wait for a loader that has died: the time to live of the lease a load holds at the server.
@@ -138,8 +158,31 @@ public sealed class LarderOptions
     /// </summary>
     public TimeSpan StampAge { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>What a caller gets when an invalidation could not be told to the second level. Default <see cref="InvalidationFailure.CompleteAndRecover"/>.</summary>
-    public InvalidationFailure OnInvalidationFailure { get; set; } = InvalidationFailure.CompleteAndRecover;
+    /// <summary>
+    /// What <c>GetOrCreateAsync</c> and <c>TryGetAsync</c> do when the second level could not be read. Default
+    /// <see cref="SecondLevelFailure.Tolerate"/>: as if it held nothing, so the factory runs. <see cref="SecondLevelFailure.Throw"/>: they
+    /// throw a <see cref="SecondLevelException"/> and run no factory, for sources that could not bear the load of all nodes; what memory
+    /// may serve is served. A call that leaves the second level out by its flags does not throw.
+    /// <see cref="SecondLevelFailure.Queue"/> is refused: a read cannot be made up for.
+    /// </summary>
+    public SecondLevelFailure OnReadFailure { get; set; } = SecondLevelFailure.Tolerate;
+
+    /// <summary>
+    /// What <c>SetAsync</c> does when the second level or the other nodes could not be told. Default <see cref="SecondLevelFailure.Queue"/>: it
+    /// completes, this node has the new value, and when the server is back the key is removed there and the other nodes are told.
+    /// <see cref="SecondLevelFailure.Throw"/>: the same, and the caller gets a <see cref="SecondLevelException"/>.
+    /// <see cref="SecondLevelFailure.Tolerate"/> is refused: the old value would stay. A value that a factory has loaded is returned to its
+    /// caller under either policy, whether or not it could be stored.
+    /// </summary>
+    public SecondLevelFailure OnWriteFailure { get; set; } = SecondLevelFailure.Queue;
+
+    /// <summary>
+    /// What <c>RemoveAsync</c>, <c>RemoveByTagAsync</c> and the clears of <see cref="ICacheAdmin"/> do when the second level or the other nodes
+    /// could not be told. Default <see cref="SecondLevelFailure.Queue"/>: the call completes; the invalidation holds on this node at once, is
+    /// kept, and reaches the server and the other nodes when they are back. <see cref="SecondLevelFailure.Throw"/>: the same, and the caller
+    /// gets a <see cref="SecondLevelException"/>. <see cref="SecondLevelFailure.Tolerate"/> is refused: an acknowledged invalidation would be lost.
+    /// </summary>
+    public SecondLevelFailure OnInvalidationFailure { get; set; } = SecondLevelFailure.Queue;
 
     /// <summary>
     /// How many invalidations are kept for later while the server is away, one per key or group. When there are more,

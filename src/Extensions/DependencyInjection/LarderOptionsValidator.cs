@@ -17,11 +17,16 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Check(faults, options.MaximumPayloadBytes is >= 1 and <= 512L * 1024 * 1024, nameof(options.MaximumPayloadBytes), options.MaximumPayloadBytes, "from 1 to 536870912 (512 MiB)");
         Check(faults, options.MaximumMemoryEntries >= 16, nameof(options.MaximumMemoryEntries), options.MaximumMemoryEntries, "at least 16");
         Check(faults, options.MaximumMemoryBytes >= 64 * 1024, nameof(options.MaximumMemoryBytes), options.MaximumMemoryBytes, "at least 65536 (64 KiB)");
-        Check(faults, options.SecondLevelTimeout > TimeSpan.Zero && options.SecondLevelTimeout <= TimeSpan.FromMinutes(5), nameof(options.SecondLevelTimeout), options.SecondLevelTimeout, "longer than zero and at most 00:05:00");
+        Timeout(faults, nameof(options.SecondLevelTimeout), options.SecondLevelTimeout);
+        Timeout(faults, nameof(options.SecondLevelReadTimeout), options.SecondLevelReadTimeout);
+        Timeout(faults, nameof(options.SecondLevelWriteTimeout), options.SecondLevelWriteTimeout);
+        Timeout(faults, nameof(options.SecondLevelInvalidationTimeout), options.SecondLevelInvalidationTimeout);
         Check(faults, options.LeaseDuration >= TimeSpan.FromMilliseconds(100) && options.LeaseDuration <= TimeSpan.FromMinutes(5), nameof(options.LeaseDuration), options.LeaseDuration, "from 00:00:00.1 to 00:05:00");
         Check(faults, options.BackplaneTimeout >= TimeSpan.FromMilliseconds(200) && options.BackplaneTimeout <= TimeSpan.FromMinutes(5), nameof(options.BackplaneTimeout), options.BackplaneTimeout, "from 00:00:00.2 to 00:05:00");
         Check(faults, options.StampAge > TimeSpan.Zero && options.StampAge <= TimeSpan.FromDays(1), nameof(options.StampAge), options.StampAge, "longer than zero and at most 1.00:00:00");
-        Check(faults, Enum.IsDefined(options.OnInvalidationFailure), nameof(options.OnInvalidationFailure), options.OnInvalidationFailure, "CompleteAndRecover or Throw");
+        Check(faults, options.OnReadFailure is SecondLevelFailure.Tolerate or SecondLevelFailure.Throw, nameof(options.OnReadFailure), options.OnReadFailure, "Tolerate or Throw, because a read that failed cannot be made up for later");
+        Check(faults, options.OnWriteFailure is SecondLevelFailure.Queue or SecondLevelFailure.Throw, nameof(options.OnWriteFailure), options.OnWriteFailure, "Queue or Throw, because to set a key is to invalidate its old value, and an acknowledged invalidation would be lost");
+        Check(faults, options.OnInvalidationFailure is SecondLevelFailure.Queue or SecondLevelFailure.Throw, nameof(options.OnInvalidationFailure), options.OnInvalidationFailure, "Queue or Throw, because an acknowledged invalidation would be lost");
         Check(faults, options.MaximumPendingInvalidations >= 1, nameof(options.MaximumPendingInvalidations), options.MaximumPendingInvalidations, "at least 1");
         Check(faults, options.PurgeInterval >= TimeSpan.Zero && options.PurgeInterval <= TimeSpan.FromDays(30), nameof(options.PurgeInterval), options.PurgeInterval, "from zero (never) to 30.00:00:00");
         Check(faults, options.MaximumBackgroundLoads >= 1, nameof(options.MaximumBackgroundLoads), options.MaximumBackgroundLoads, "at least 1");
@@ -56,6 +61,9 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
     private static void Text(List<string> faults, string name, string? value) => Check(faults, !string.IsNullOrWhiteSpace(value), name, value, "text that is not empty");
 
     private static void Positive(List<string> faults, string name, TimeSpan? value) => Check(faults, value is null || value > TimeSpan.Zero, name, value, "longer than zero");
+
+    private static void Timeout(List<string> faults, string name, TimeSpan? value) =>
+        Check(faults, value is null || (value > TimeSpan.Zero && value <= TimeSpan.FromMinutes(5)), name, value, "longer than zero and at most 00:05:00");
 
     private static void Check(List<string> faults, bool holds, string name, object? value, string expected)
     {

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Larder.Engine;
 
 namespace Larder.Diagnostics;
 
@@ -8,6 +10,7 @@ internal sealed class LarderMetrics : IDisposable
     public const string MeterName = "Larder";
 
     private readonly Meter _meter;
+    private readonly ConcurrentDictionary<Guard, bool> _guards = new();
 
     public LarderMetrics(IMeterFactory? factory)
     {
@@ -20,6 +23,9 @@ internal sealed class LarderMetrics : IDisposable
         Stale = _meter.CreateCounter<long>("larder.cache.stale", "{value}", "Values served after their expiration, by reason.");
         Refreshes = _meter.CreateCounter<long>("larder.cache.refreshes", "{load}", "Loads that ran in the background, by outcome.");
         Unstored = _meter.CreateCounter<long>("larder.load.unstored", "{load}", "Loaded values that were not stored, by reason.");
+        SecondLevelFailures = _meter.CreateCounter<long>("larder.second_level.failures", "{failure}", "Operations at the second level that failed, by operation (read, write, invalidate) and reason (timeout, error, open: not tried).");
+        BackplaneFailures = _meter.CreateCounter<long>("larder.backplane.failures", "{failure}", "Batches of messages to the other nodes that failed, by reason (timeout, error, open: not tried).");
+        _meter.CreateObservableGauge("larder.circuit_breaker.state", ObserveBreakers, "{state}", "1 from when calls begin to be refused until one has succeeded, otherwise 0; by breaker (second_level, backplane).");
     }
 
     public Counter<long> Hits { get; }
@@ -38,7 +44,21 @@ internal sealed class LarderMetrics : IDisposable
 
     public Counter<long> Unstored { get; }
 
+    public Counter<long> SecondLevelFailures { get; }
+
+    public Counter<long> BackplaneFailures { get; }
+
+    /// <summary>The breakers that have opened and not closed since, by name.</summary>
+    public IReadOnlyList<string> OpenBreakers => [.. _guards.Keys.Where(static guard => guard.IsTripped).Select(static guard => guard.Name).Order(StringComparer.Ordinal)];
+
+    public void Watch(Guard guard) => _guards[guard] = true;
+
+    public void Unwatch(Guard guard) => _guards.TryRemove(guard, out _);
+
     public static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
 
     public void Dispose() => _meter.Dispose();
+
+    private IEnumerable<Measurement<int>> ObserveBreakers() =>
+        _guards.Keys.Select(static guard => new Measurement<int>(guard.IsTripped ? 1 : 0, Tag("breaker", guard.Name)));
 }

@@ -8,14 +8,14 @@ internal static partial class Log
     [LoggerMessage(1, LogLevel.Warning, "A key was not cached because it is {Reason}; the factory runs on every such call. Further ones are counted, not logged.")]
     public static partial void KeyNotCacheable(this ILogger logger, string reason);
 
-    [LoggerMessage(2, LogLevel.Warning, "A value of type {Type} was not stored because it serializes to more than {MaximumBytes} bytes (LarderOptions.MaximumPayloadBytes).")]
-    public static partial void ValueTooLarge(this ILogger logger, string type, long maximumBytes);
+    [LoggerMessage(2, LogLevel.Warning, "A value of type {Type} was not stored because it serializes to more than {MaximumBytes} bytes (LarderOptions.MaximumPayloadBytes). {Suppressed} more like it since the last such message.")]
+    public static partial void ValueTooLarge(this ILogger logger, string type, long maximumBytes, long suppressed);
 
-    [LoggerMessage(3, LogLevel.Error, "A value of type {Type} was not stored because its serializer failed.")]
-    public static partial void SerializerFailed(this ILogger logger, Exception exception, string type);
+    [LoggerMessage(3, LogLevel.Error, "A value of type {Type} was not stored because its serializer failed. {Suppressed} more like it since the last such message.")]
+    public static partial void SerializerFailed(this ILogger logger, Exception exception, string type, long suppressed);
 
-    [LoggerMessage(4, LogLevel.Warning, "A stored payload was not used ({Fault}) and counts as a miss.")]
-    public static partial void PayloadRejected(this ILogger logger, string fault);
+    [LoggerMessage(4, LogLevel.Warning, "A stored payload was not used ({Fault}) and counts as a miss. {Suppressed} more like it since the last such message.")]
+    public static partial void PayloadRejected(this ILogger logger, string fault, long suppressed);
 
     [LoggerMessage(5, LogLevel.Warning, "The second level does not answer. Calls go on without it until it is back.")]
     public static partial void SecondLevelLost(this ILogger logger, Exception? exception);
@@ -23,17 +23,17 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Information, "The second level answers again.")]
     public static partial void SecondLevelBack(this ILogger logger);
 
-    [LoggerMessage(7, LogLevel.Warning, "{Count} invalidations wait for the second level; more than {Maximum} would have to be kept, so everything will be cleared instead.")]
-    public static partial void PendingOverflow(this ILogger logger, int count, int maximum);
+    [LoggerMessage(7, LogLevel.Warning, "{Count} invalidations wait for the second level; more than {Maximum} would have to be kept, so everything will be cleared instead. {Suppressed} more like it since the last such message.")]
+    public static partial void PendingOverflow(this ILogger logger, int count, int maximum, long suppressed);
 
     [LoggerMessage(8, LogLevel.Information, "{Count} invalidations that waited for the second level were replayed.")]
     public static partial void PendingReplayed(this ILogger logger, int count);
 
-    [LoggerMessage(9, LogLevel.Information, "Messages of other nodes may have been missed ({Cause}); memory entries are verified before they are served.")]
-    public static partial void BackplaneDoubt(this ILogger logger, string cause);
+    [LoggerMessage(9, LogLevel.Information, "Messages of other nodes may have been missed ({Cause}); memory entries are verified before they are served. {Suppressed} more like it since the last such message.")]
+    public static partial void BackplaneDoubt(this ILogger logger, string cause, long suppressed);
 
-    [LoggerMessage(10, LogLevel.Warning, "A background task of the cache failed and goes on.")]
-    public static partial void BackgroundFailed(this ILogger logger, Exception exception);
+    [LoggerMessage(10, LogLevel.Warning, "A background task of the cache failed and goes on. {Suppressed} more like it since the last such message.")]
+    public static partial void BackgroundFailed(this ILogger logger, Exception exception, long suppressed);
 
     [LoggerMessage(11, LogLevel.Warning, "The server has lost writes it had acknowledged (it stands at {Found}, {Expected} was seen); everything is cleared.")]
     public static partial void ServerRolledBack(this ILogger logger, long found, long expected);
@@ -47,12 +47,18 @@ internal static partial class Log
     [LoggerMessage(15, LogLevel.Information, "{Removed} of {Scanned} entries were removed because they had been invalidated.")]
     public static partial void Purged(this ILogger logger, long removed, long scanned);
 
-    [LoggerMessage(16, LogLevel.Warning, "A value could not be loaded and a stale one stands in. Further ones are counted, not logged, for a minute.")]
-    public static partial void StaleStandsIn(this ILogger logger, Exception exception);
+    [LoggerMessage(18, LogLevel.Warning, "A value of type {Type} could not be loaded and a stale one stands in. ({Suppressed} more since the last message.)")]
+    public static partial void StaleStandsIn(this ILogger logger, Exception exception, string type, long suppressed);
 
-    [LoggerMessage(17, LogLevel.Warning, "A value could not be loaded in the background. Further ones are counted, not logged, for a minute.")]
-    public static partial void RefreshFailed(this ILogger logger, Exception exception);
+    [LoggerMessage(19, LogLevel.Warning, "A value of type {Type} could not be loaded in the background. ({Suppressed} more since the last message.)")]
+    public static partial void RefreshFailed(this ILogger logger, Exception exception, string type, long suppressed);
 
     [LoggerMessage(14, LogLevel.Debug, "Background work of the cache did not succeed and will be tried again.")]
     public static partial void BackgroundAttemptFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(16, LogLevel.Warning, "Messages to the other nodes cannot be sent. Invalidations hold on this node and at the server, are kept, and are told when messages can be sent again.")]
+    public static partial void BackplaneLost(this ILogger logger, Exception? exception);
+
+    [LoggerMessage(17, LogLevel.Information, "Messages to the other nodes can be sent again.")]
+    public static partial void BackplaneBack(this ILogger logger);
 }

@@ -8,7 +8,10 @@ internal sealed partial class CacheEngine
 {
     /// <summary>Removes a key at all levels and on all nodes. No load that began before this completes brings the old value back.</summary>
     /// <remarks>As in <see cref="SetAsync"/> the key is fenced before and after the second level is told.</remarks>
-    public async ValueTask RemoveAsync(ScopeState scope, string keyText, CancellationToken cancellationToken)
+    public ValueTask RemoveAsync(ScopeState scope, string keyText, CancellationToken cancellationToken) =>
+        RemoveAsync(scope, keyText, InvalidationPolicy, cancellationToken);
+
+    private async ValueTask RemoveAsync(ScopeState scope, string keyText, FailurePolicy policy, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
@@ -21,13 +24,13 @@ internal sealed partial class CacheEngine
         }
 
         var physicalKey = scope.PhysicalKey(keyText);
-        if (!await RemoveFromSecondLevelAsync(null, key, physicalKey).ConfigureAwait(false))
+        if (!await RemoveFromSecondLevelAsync(key, physicalKey, policy).ConfigureAwait(false))
         {
             return;
         }
 
         Forget(key);
-        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), physicalKey).ConfigureAwait(false);
+        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), physicalKey, policy).ConfigureAwait(false);
     }
 
     /// <summary>Invalidates everything in the scope that carries the tag; <c>*</c> stands for everything in the scope.</summary>
@@ -71,13 +74,13 @@ internal sealed partial class CacheEngine
             // Kept before the generation is raised: from then on the stamp at the server counts as unknown.
             Postpone(invalidation, answer.Failure);
             _groups.Invalidate(group);
-            ThrowIfAsked(answer.Failure);
+            InvalidationPolicy.ThrowIfAsked(ServerNotTold, answer.Failure);
             return;
         }
 
         _groups.Invalidate(group);
         Remember(invalidation);
-        await TellAsync(message, invalidation).ConfigureAwait(false);
+        await TellAsync(message, invalidation, InvalidationPolicy).ConfigureAwait(false);
     }
 
     /// <summary>Gives a group a new stamp; a tag's scope is shown to be active first (see <c>CacheEngine.Decide</c>).</summary>
@@ -97,9 +100,9 @@ internal sealed partial class CacheEngine
     }
 
     /// <summary>Removes a key from the second level, or keeps that for later; says which.</summary>
-    private async ValueTask<bool> RemoveFromSecondLevelAsync(KeyWrite? write, MemoryKey key, string physicalKey)
+    private async ValueTask<bool> RemoveFromSecondLevelAsync(MemoryKey key, string physicalKey, FailurePolicy policy)
     {
-        await _flights.WritesEnd(key, write).ConfigureAwait(false);
+        await _flights.WritesEnd(key).ConfigureAwait(false);
         var invalidation = PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key);
         var answer = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
         if (answer.Succeeded)
@@ -110,7 +113,7 @@ internal sealed partial class CacheEngine
 
         Postpone(invalidation, answer.Failure);
         Forget(key);
-        ThrowIfAsked(answer.Failure);
+        policy.ThrowIfAsked(ServerNotTold, answer.Failure);
         return false;
     }
 
@@ -118,25 +121,32 @@ internal sealed partial class CacheEngine
     private void Forget(MemoryKey key) =>
         _flights.Fence(key, null, (_memory, key), static state => state._memory.Remove(state.key.Scope, state.key.Key));
 
-    private ValueTask TellAsync(BackplaneMessage message, string physicalKey) =>
-        _backplane is null ? default : TellAsync(message, PendingInvalidation.OfKey(physicalKey, message.Scope, message.Name));
+    private ValueTask TellAsync(BackplaneMessage message, string physicalKey, FailurePolicy policy) =>
+        _backplane is null ? default : TellAsync(message, PendingInvalidation.OfKey(physicalKey, message.Scope, message.Name), policy);
 
     /// <summary>Tells the other nodes. What cannot be told now is kept and told later.</summary>
-    private async ValueTask TellAsync(BackplaneMessage message, PendingInvalidation invalidation)
+    private async ValueTask TellAsync(BackplaneMessage message, PendingInvalidation invalidation, FailurePolicy policy)
     {
         if (_backplane is null)
         {
             return;
         }
 
+        Exception? failure;
         try
         {
-            await _backplane.PublishAsync(message).WaitAsync(_options.SecondLevelTimeout, _clock.Provider).ConfigureAwait(false);
+            // A message that waits for the batch before it waits no longer than one timeout in all.
+            failure = await _backplane.PublishAsync(message).WaitAsync(_timeouts.Invalidation, _clock.Provider).ConfigureAwait(false);
         }
-        catch (Exception exception)
+        catch (TimeoutException exception)
         {
-            Postpone(invalidation, exception);
-            ThrowIfAsked(exception);
+            failure = exception;
+        }
+
+        if (failure is not null)
+        {
+            Postpone(invalidation, failure);
+            policy.ThrowIfAsked(NodesNotTold, failure);
         }
     }
 
@@ -145,12 +155,15 @@ internal sealed partial class CacheEngine
         var added = _pending.Add(invalidation);
         if (!added)
         {
-            _logger.PendingOverflow(_pending.Count, _options.MaximumPendingInvalidations);
+            LogOverflow(_pending.Count);
             _pending.ReplaceAllByOne(PendingInvalidation.OfGroup(_groups.Level("*"), BackplaneMessage.LevelInvalidated("*")));
         }
 
         _logger.InvalidationPostponed(cause?.Message);
-        Wake();
+        if (!_second!.IsOpen && _backplane is not { Guard.IsOpen: true })
+        {
+            Wake();
+        }
     }
 
     private void Remember(PendingInvalidation invalidation)
@@ -158,15 +171,6 @@ internal sealed partial class CacheEngine
         if (_backplane is not null)
         {
             _pending.Remember(invalidation);
-        }
-    }
-
-    private void ThrowIfAsked(Exception? cause)
-    {
-        if (_options.OnInvalidationFailure == InvalidationFailure.Throw)
-        {
-            throw new InvalidOperationException(
-                "The invalidation holds on this node, but the second level could not be told. It is kept and replayed when the server is back (LarderOptions.OnInvalidationFailure is Throw).", cause);
         }
     }
 

@@ -64,7 +64,7 @@ internal sealed partial class CacheEngine
             var origin = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Retention).ConfigureAwait(false);
             if (origin is null || _leases is null || !WritesShared(load.Policy))
             {
-                return new LoadStart<T> { Generation = generation, Origin = origin };
+                return new LoadStart<T> { Generation = generation, Origin = origin, IsUnanswered = origin is null && !IsPending(load.Flight.Key.Scope, load.Groups) };
             }
 
             // A holder that is alive and never ends must not hold up the other nodes for ever: then each loads for itself,
@@ -82,7 +82,7 @@ internal sealed partial class CacheEngine
             var answer = await _second!.TryLeaseAsync(physicalKey, token, demand).ConfigureAwait(false);
             if (!answer.Succeeded)
             {
-                return new LoadStart<T> { Generation = generation };
+                return new LoadStart<T> { Generation = generation, IsUnanswered = true };
             }
 
             if (answer.Value.Granted)
@@ -103,6 +103,11 @@ internal sealed partial class CacheEngine
                     if (found.IsValid)
                     {
                         return new LoadStart<T> { Found = found };
+                    }
+
+                    if (found.IsUnanswered)
+                    {
+                        return new LoadStart<T> { Generation = generation, IsUnanswered = true };
                     }
 
                     // Unreadable: there is no id to name it by, so it is replaced by force.
@@ -129,11 +134,9 @@ internal sealed partial class CacheEngine
         if (_backplane is not null)
         {
             // Only a hint to those who wait; they also poll.
-            Observe(_backplane.PublishAsync(BackplaneMessage.KeyFilled(key.Scope.Id, key.Key)));
+            _ = _backplane.PublishAsync(BackplaneMessage.KeyFilled(key.Scope.Id, key.Key));
         }
     }
-
-    private static void Observe(Task task) => _ = task.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
 
     /// <summary>What a load knows when its factory starts; or the value that made it unnecessary.</summary>
     private readonly record struct LoadStart<T>
@@ -145,5 +148,8 @@ internal sealed partial class CacheEngine
         public EntryOrigin? Origin { get; init; }
 
         public Lease Lease { get; init; }
+
+        /// <summary>The second level did not answer on the way.</summary>
+        public bool IsUnanswered { get; init; }
     }
 }

@@ -109,7 +109,7 @@ internal sealed partial class CacheEngine
             }
             catch (Exception exception)
             {
-                _logger.SerializerFailed(exception, typeof(T).Name);
+                LogSerializerFailed<T>(exception);
             }
         }
 
@@ -195,7 +195,7 @@ internal sealed partial class CacheEngine
             // When all callers have left there is nobody to stand in for.
             if (!flight.Token.IsCancellationRequested && await StandInAsync(flight, load.Policy, Failed).ConfigureAwait(false) is { StandsIn: true } standIn)
             {
-                _logger.StaleStandsIn(exception);
+                LogStandIn<T>(exception);
                 flight.Kind = flight.Stale is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
                 flight.Succeed(Shareable(load, standIn.Value));
                 return standIn.Value;
@@ -203,7 +203,7 @@ internal sealed partial class CacheEngine
 
             if (load.Refreshes is not null && !_stoppingToken.IsCancellationRequested)
             {
-                _logger.RefreshFailed(exception);
+                LogRefreshFailed<T>(exception);
             }
 
             flight.Fail(exception);
@@ -433,12 +433,12 @@ internal sealed partial class CacheEngine
         }
         catch (PayloadTooLargeException)
         {
-            _logger.ValueTooLarge(typeof(T).Name, _options.MaximumPayloadBytes);
+            LogValueTooLarge<T>();
             _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "too_large"));
         }
         catch (Exception exception)
         {
-            _logger.SerializerFailed(exception, typeof(T).Name);
+            LogSerializerFailed<T>(exception);
             _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "serializer"));
         }
 

@@ -42,7 +42,10 @@ internal sealed partial class CacheEngine
             }
             catch (Exception exception) when (!stopping.IsCancellationRequested)
             {
-                _logger.BackgroundFailed(exception);
+                if (_limiter.Admits(nameof(Log.BackgroundFailed), "purge", out var suppressed))
+                {
+                    _logger.BackgroundFailed(exception, suppressed);
+                }
             }
             catch (OperationCanceledException)
             {

@@ -143,7 +143,7 @@ internal sealed partial class CacheEngine
             }
             catch (Exception exception)
             {
-                _logger.SerializerFailed(exception, typeof(T).Name);
+                LogSerializerFailed<T>(exception);
                 _memory.Remove(entry, EntryDeparture.Removed);
             }
         }

@@ -28,9 +28,13 @@ internal sealed partial class CacheEngine
                     subscribed = true;
                 }
 
-                if (_second is not null && await RecoverAsync().ConfigureAwait(false) && _backplane is not null)
+                // The server being away fails here each time; the breakers have said so once.
+                if (_second is not null && await RecoverAsync().WaitAsync(token).ConfigureAwait(false) && _backplane is not null)
                 {
-                    await _backplane.SendHeartbeatAsync(token).WaitAsync(_options.SecondLevelTimeout, _clock.Provider, token).ConfigureAwait(false);
+                    if (await _backplane.SendHeartbeatAsync().WaitAsync(token).ConfigureAwait(false) is { } failure)
+                    {
+                        _logger.BackgroundAttemptFailed(failure);
+                    }
                 }
 
                 if (_backplane is not null && _backplane.TakeSilentNodes((long)_options.BackplaneTimeout.TotalMilliseconds))
@@ -50,7 +54,6 @@ internal sealed partial class CacheEngine
             }
             catch (Exception exception)
             {
-                // The server being away shows here each time; the breaker has said so once.
                 _logger.BackgroundAttemptFailed(exception);
             }
 
@@ -74,11 +77,17 @@ internal sealed partial class CacheEngine
             return false;
         }
 
+        if (_backplane is null && _second!.Guard is { IsTripped: true, IsOpen: false })
+        {
+            // Nothing else asks while nobody reads. The name is no key's and nothing stands there; any answer will do.
+            _ = await _second.GetIdAsync(ApplicationPrefix + "c:probe").ConfigureAwait(false);
+        }
+
         if (reapply)
         {
             // A server that has taken over may lack what the lost one had acknowledged.
             var recent = _pending.Recent();
-            if (!await ReplayAsync(recent ?? [Everything()]).ConfigureAwait(false))
+            if (!await ReplayAsync(recent ?? [Everything()], restored).ConfigureAwait(false))
             {
                 return false;
             }
@@ -95,7 +104,7 @@ internal sealed partial class CacheEngine
             return true;
         }
 
-        var replayed = await ReplayAsync(waiting).ConfigureAwait(false);
+        var replayed = await ReplayAsync(waiting, restored).ConfigureAwait(false);
         if (replayed)
         {
             _logger.PendingReplayed(waiting.Length);
@@ -132,26 +141,41 @@ internal sealed partial class CacheEngine
 
     private PendingInvalidation Everything() => PendingInvalidation.OfGroup(_groups.Level("*"), BackplaneMessage.LevelInvalidated("*"));
 
-    private async Task<bool> ReplayAsync(IReadOnlyCollection<PendingInvalidation> invalidations)
+    /// <summary>
+    /// Applies invalidations again: all of them at the server first, because nodes that do not hear of them ask it, and messages
+    /// may be dead while it is alive.
+    /// </summary>
+    private async Task<bool> ReplayAsync(IReadOnlyCollection<PendingInvalidation> invalidations, int server)
     {
-        foreach (var chunk in invalidations.Chunk(64))
-        {
-            var replays = await Task.WhenAll(chunk.Select(ReplayAsync)).ConfigureAwait(false);
-            if (Array.IndexOf(replays, false) >= 0)
-            {
-                return false;
-            }
-        }
+        return await EachAsync(invalidations, invalidation => ApplyAgainAsync(invalidation, server)).ConfigureAwait(false)
+            && await EachAsync(invalidations, TellAgainAsync).ConfigureAwait(false);
 
-        return true;
+        static async Task<bool> EachAsync(IReadOnlyCollection<PendingInvalidation> invalidations, Func<PendingInvalidation, Task<bool>> step)
+        {
+            foreach (var chunk in invalidations.Chunk(64))
+            {
+                var steps = await Task.WhenAll(chunk.Select(step)).ConfigureAwait(false);
+                if (Array.IndexOf(steps, false) >= 0)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
     }
 
     /// <summary>
-    /// Applies one invalidation again. A group gets a new stamp rather than the one it was given then: should another node
-    /// have invalidated it in between, putting the old one back would make valid again what that node meant to invalidate.
+    /// A group gets a new stamp rather than the one it was given then: should another node have invalidated it in between,
+    /// putting the old one back would make valid again what that node meant to invalidate.
     /// </summary>
-    private async Task<bool> ReplayAsync(PendingInvalidation invalidation)
+    private async Task<bool> ApplyAgainAsync(PendingInvalidation invalidation, int server)
     {
+        if (invalidation.AppliedTo == server)
+        {
+            return true;
+        }
+
         if (invalidation.Group is { } group)
         {
             if (!(await SetStampsAsync(invalidation).ConfigureAwait(false)).Succeeded)
@@ -174,17 +198,17 @@ internal sealed partial class CacheEngine
             }
         }
 
-        if (_backplane is not null)
+        // It may have to wait for its message; should another server take over meanwhile, that one is told again.
+        invalidation.AppliedTo = server;
+        return true;
+    }
+
+    private async Task<bool> TellAgainAsync(PendingInvalidation invalidation)
+    {
+        if (_backplane is not null && await _backplane.PublishAsync(invalidation.Message).ConfigureAwait(false) is { } failure)
         {
-            try
-            {
-                await _backplane.PublishAsync(invalidation.Message).WaitAsync(_options.SecondLevelTimeout, _clock.Provider).ConfigureAwait(false);
-            }
-            catch (Exception exception)
-            {
-                _logger.BackgroundAttemptFailed(exception);
-                return false;
-            }
+            _logger.BackgroundAttemptFailed(failure);
+            return false;
         }
 
         _pending.Strike(invalidation);

@@ -8,8 +8,6 @@ internal sealed partial class CacheEngine
     // Less than the generation of any group: what may stand in although it was invalidated is never a hit.
     private const long NeverCurrent = -1;
 
-    private readonly long[] _nextRejectLog = new long[Enum.GetValues<PayloadFault>().Length];
-
     /// <summary>
     /// A load with a second level: what memory holds, if it turns out still to be valid; what the second level holds; and
     /// then the factory, under the key's lease where there are leases.
@@ -67,6 +65,7 @@ internal sealed partial class CacheEngine
 
         // One call pays for one silence of the server, not for one per step.
         var answers = !found.IsUnanswered && !_second!.IsOpen && !MustReapply;
+        ThrowIfUnread(load.Policy.RunsFactory ? !answers : found.IsUnanswered, load.Policy);
         if (!load.Policy.RunsFactory)
         {
             load.Flight.Kind = CacheResultKind.Missing;
@@ -79,6 +78,7 @@ internal sealed partial class CacheEngine
             return start.Found.Value;
         }
 
+        ThrowIfUnread(start.IsUnanswered, load.Policy);
         var (lease, origin) = (start.Lease, start.Origin);
         try
         {
@@ -115,7 +115,7 @@ internal sealed partial class CacheEngine
     /// <summary>What the second level holds for the key, if it is valid for this caller; it is then in memory too.</summary>
     private async ValueTask<Found<T>> ReadSecondLevelAsync<T>(Load<T> load, string physicalKey)
     {
-        if (_second!.IsOpen || MustReapply)
+        if (_second!.RefusesRead() || MustReapply)
         {
             return Found<T>.Unanswered;
         }
@@ -164,20 +164,20 @@ internal sealed partial class CacheEngine
         var isCurrent = scopeStamp != 0 && scopeStamp == header.ScopeStamp;
         if (!isCurrent && !mayBeInvalid)
         {
-            return invalid;
+            return scopeStamp == 0 && !IsPending(scope, null) ? Found<T>.Unanswered : invalid;
         }
 
-        var (groups, tagStamps) = await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false);
-        if (tagStamps is null && groups is not null && await _stamps.QuestionAsync(groups).ConfigureAwait(false))
+        var (groups, tagStamps, unread) = await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false);
+        if (tagStamps is null && !unread && groups is not null && await _stamps.QuestionAsync(groups).ConfigureAwait(false))
         {
-            (groups, tagStamps) = await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false);
+            (groups, tagStamps, unread) = await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false);
         }
 
         if (tagStamps is null && groups is not null)
         {
             if (!mayBeInvalid)
             {
-                return invalid;
+                return unread ? Found<T>.Unanswered : invalid;
             }
 
             isCurrent = false;
@@ -261,8 +261,8 @@ internal sealed partial class CacheEngine
         return new Found<T>(value);
     }
 
-    /// <summary>The groups of stored tags (null for none), and their stamps if each is still the current one.</summary>
-    private async ValueTask<(Group[]? Groups, long[]? Stamps)> MatchTagsAsync(ScopeState scope, TagStamp[] tags)
+    /// <summary>The groups of stored tags (null for none), and their stamps if each is still the current one; or that one could not be read.</summary>
+    private async ValueTask<(Group[]? Groups, long[]? Stamps, bool Unread)> MatchTagsAsync(ScopeState scope, TagStamp[] tags)
     {
         if (tags.Length == 0)
         {
@@ -278,14 +278,15 @@ internal sealed partial class CacheEngine
         }
 
         var stamps = new long[tags.Length];
-        var match = true;
+        var (match, unread) = (true, false);
         for (var i = 0; i < tags.Length; i++)
         {
             stamps[i] = await reads[i].ConfigureAwait(false);
             match &= stamps[i] != 0 && stamps[i] == tags[i].Stamp;
+            unread |= stamps[i] == 0 && !groups[i].IsPending;
         }
 
-        return (groups, match ? stamps : null);
+        return (groups, match ? stamps : null, unread);
     }
 
     // A second level that keeps its own memory is both levels in one.
@@ -295,14 +296,7 @@ internal sealed partial class CacheEngine
 
     private void Reject(PayloadFault fault)
     {
-        // Whoever fills the store with rubbish does not get to fill the log too: once a minute for each fault.
-        var now = _clock.Now;
-        var next = Volatile.Read(ref _nextRejectLog[(int)fault]);
-        if (now >= next && Interlocked.CompareExchange(ref _nextRejectLog[(int)fault], now + 60_000, next) == next)
-        {
-            _logger.PayloadRejected(fault.ToString());
-        }
-
+        LogRejected(fault.ToString());
         _metrics.Rejected.Add(1, LarderMetrics.Tag("fault", fault.ToString()));
     }
 

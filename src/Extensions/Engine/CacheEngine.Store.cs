@@ -46,7 +46,7 @@ internal sealed partial class CacheEngine
         }
         else if (load.Flight.TryBeginWrite())
         {
-            var answer = await _second!.SetAsync(physicalKey, writer.Written, load.Policy.Terms).ConfigureAwait(false);
+            var answer = await _second!.SetAsync(load.Flight.Key, physicalKey, writer.Written, load.Policy.Terms).ConfigureAwait(false);
             load.Flight.EndWrite();
             stored = answer.Succeeded;
             AbandonUnless(answer.Succeeded, writer);

@@ -121,7 +121,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
             Volatile.Write(ref _trustedUntil, 0);
         }
 
-        _logger.BackplaneDoubt(cause);
+        LogDoubt(cause);
         Wake();
     }
 
@@ -144,7 +144,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
             DoubtEverything();
         }
 
-        _logger.BackplaneDoubt(cause);
+        LogDoubt(cause);
     }
 
     // Whoever sees the raised counter must see that keys are in doubt too, so that is said first.

@@ -27,18 +27,18 @@ internal sealed partial class CacheEngine
 
         if (policy.Expiration <= TimeSpan.Zero)
         {
-            await RemoveAsync(scope, keyText, cancellationToken).ConfigureAwait(false);
+            await RemoveAsync(scope, keyText, WritePolicy, cancellationToken).ConfigureAwait(false);
             return;
         }
 
         var key = new MemoryKey(scope, keyText);
-        var postponed = false;
+        SecondLevelWrite end;
         var write = _flights.BeginWrite(key);
         try
         {
             var generation = _groups.Counter;
-            var (entry, failure) = _second is null
-                ? (ToEntry(key, value, policy, generation, null, groups, null, 0), null)
+            (var entry, end) = _second is null
+                ? (ToEntry(key, value, policy, generation, null, groups, null, 0), default)
                 : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names).ConfigureAwait(false);
             var keeps = entry is not null && policy.WritesMemory && _keepsMemory;
             _flights.Fence(key, write, (Engine: this, Write: write, Key: key, Entry: keeps ? entry : null), static state =>
@@ -53,34 +53,34 @@ internal sealed partial class CacheEngine
                     state.Engine._memory.Remove(state.Key.Scope, state.Key.Key, EntryDeparture.Replaced);
                 }
             });
-            if (failure is not null)
-            {
-                postponed = true;
-                ThrowIfAsked(failure);
-            }
         }
         finally
         {
             _flights.Remove(write);
         }
 
-        if (postponed)
+        if (end.IsPostponed)
         {
             // The other nodes are told when the second level has been.
+            WritePolicy.ThrowIfAsked(ValueNotWritten, end.Failure);
             return;
         }
 
-        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), scope.PhysicalKey(keyText)).ConfigureAwait(false);
+        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), scope.PhysicalKey(keyText), WritePolicy).ConfigureAwait(false);
+        if (end.Failure is not null)
+        {
+            WritePolicy.ThrowIfAsked(ValueNotStamped, end.Failure);
+        }
     }
 
-    /// <summary>Writes a value to the second level; gives the entry to keep in memory (null if the value cannot be stored), and why the write failed, if it did.</summary>
-    private async ValueTask<(MemoryEntry? Entry, Exception? Failure)> WriteSecondLevelAsync<T>(
+    /// <summary>Writes a value to the second level; gives the entry to keep in memory (null if the value cannot be stored), and how the write ended.</summary>
+    private async ValueTask<(MemoryEntry? Entry, SecondLevelWrite End)> WriteSecondLevelAsync<T>(
         KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names)
     {
         var origin = await CaptureAsync(key.Scope, groups, policy.Retention).ConfigureAwait(false);
         if (!WritesShared(policy))
         {
-            return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, null, 0), null);
+            return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, null, 0), default);
         }
 
         var physicalKey = key.Scope.PhysicalKey(key.Key);
@@ -100,25 +100,30 @@ internal sealed partial class CacheEngine
                 Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), removed.Failure);
             }
 
-            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), removed.Failure);
+            // A value that cannot be serialized is the caller's own affair; stamps that cannot be read are not.
+            var failure = removed.Failure ?? (origin is null && !IsPending(key.Scope, groups) ? _second.Guard.LastFailure : null);
+            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), new(failure, !removed.Succeeded));
         }
 
         // Without leases a write of this process that is already on its way could land after this one.
         await _flights.WritesEnd(key, write).ConfigureAwait(false);
         _ = write.TryBeginWrite();
-        var answer = await _second!.SetAsync(physicalKey, writer.Written, policy.Terms).ConfigureAwait(false);
+        var answer = await _second!.SetAsync(key, physicalKey, writer.Written, policy.Terms).ConfigureAwait(false);
         write.EndWrite();
         AbandonUnless(answer.Succeeded, writer);
         if (answer.Succeeded)
         {
             Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
-            return (ToEntry(key, value, policy, generation, origin, groups, writer, EntryPayload.LengthOf(header)), null);
+            return (ToEntry(key, value, policy, generation, origin, groups, writer, EntryPayload.LengthOf(header)), default);
         }
 
         // Whether the server has taken it is not known. It will be removed there; this node keeps the new value.
         Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), answer.Failure);
-        return (ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), answer.Failure);
+        return (ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), new(answer.Failure, IsPostponed: true));
     }
+
+    /// <summary>How a write to the second level ended: why it failed, if it did, and whether the key is to be removed there later.</summary>
+    private readonly record struct SecondLevelWrite(Exception? Failure, bool IsPostponed);
 
     private MemoryEntry? ToEntry<T>(
         MemoryKey key, T value, EntryPolicy policy, long generation, EntryOrigin? origin, Group[]? groups, PayloadWriter? serialized, int headerLength)

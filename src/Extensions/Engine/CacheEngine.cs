@@ -21,6 +21,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
     private readonly Serializers _serializers;
     private readonly ILogger _logger;
     private readonly LarderMetrics _metrics;
+    private readonly LogLimiter _limiter;
+    private readonly SecondLevelTimeouts _timeouts;
     private readonly MemoryLevel _memory;
     private readonly FlightTable _flights = new();
     private readonly GroupTable _groups;
@@ -53,6 +55,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _serializers = serializers;
         _logger = logger;
         _metrics = metrics;
+        _limiter = new LogLimiter(_clock);
+        _timeouts = new SecondLevelTimeouts(options);
         ApplicationPrefix = ScopedKey.ApplicationPrefix(options.Prefix, options.Version);
         _memory = new MemoryLevel(options.MaximumMemoryEntries, options.MaximumMemoryBytes);
         var noNamespace = new EntryDefaults(options, null);
@@ -61,7 +65,9 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _keepsMemory = second is not { KeepsOwnMemory: true };
         if (second is not null)
         {
-            _second = new GuardedSecondLevel(second, options.SecondLevelTimeout, time, logger);
+            _second = new GuardedSecondLevel(second, _timeouts, time, metrics, logger);
+            metrics.Watch(_second.Guard);
+            _second.LateWriteLeft += (entry, key, cause) => Postpone(PendingInvalidation.OfKey(key, entry.Scope.Id, entry.Key), cause);
             _stamps = new StampReader(_second, _clock, StampsReadAfter, _groups.Invalidate);
             if (second.HasLeases)
             {
@@ -73,7 +79,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
 
             if (backplane is not null)
             {
-                _backplane = new BackplaneChannel(backplane, _clock, logger, (long)options.BackplaneTimeout.TotalMilliseconds);
+                _backplane = new BackplaneChannel(backplane, _clock, _timeouts.Invalidation, metrics, _limiter, logger, (long)options.BackplaneTimeout.TotalMilliseconds);
+                metrics.Watch(_backplane.Guard);
                 _trustedUntil = 0;
             }
         }
@@ -118,8 +125,14 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
             await _leases.DisposeAsync().ConfigureAwait(false);
         }
 
+        if (_second is not null)
+        {
+            _metrics.Unwatch(_second.Guard);
+        }
+
         if (_backplane is not null)
         {
+            _metrics.Unwatch(_backplane.Guard);
             await _backplane.DisposeAsync().ConfigureAwait(false);
         }
 

@@ -1,118 +1,99 @@
 using Larder.Diagnostics;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Logging;
-using Polly;
-using Polly.CircuitBreaker;
 
 namespace Larder.Engine;
 
 /// <summary>
-/// The second level as the engine sees it: no method throws or takes longer than the timeout, and while the server is
-/// down calls do not even try.
+/// The second level as the engine sees it: no method throws or takes longer than the timeout of its kind, and while the server
+/// is down calls do not even try.
 /// </summary>
 internal sealed class GuardedSecondLevel
 {
+    public const string BreakerName = "second_level";
+
+    private const string Read = "read";
+    private const string Write = "write";
+    private const string Invalidate = "invalidate";
+
     private readonly SecondLevel _inner;
-    private readonly TimeSpan _timeout;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
-    private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(1);
+    private readonly SecondLevelTimeouts _timeouts;
 
-    private long _openUntil;
-    private readonly ResiliencePipeline _breaker;
-
-    public GuardedSecondLevel(SecondLevel inner, TimeSpan timeout, TimeProvider time, ILogger logger)
+    public GuardedSecondLevel(SecondLevel inner, SecondLevelTimeouts timeouts, TimeProvider time, LarderMetrics metrics, ILogger logger)
     {
         _inner = inner;
-        _timeout = timeout;
-        _time = time;
-        _logger = logger;
-        _breaker = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddCircuitBreaker(new CircuitBreakerStrategyOptions
-            {
-                // Opens when half of at least four calls within five seconds failed; lets one through after a second.
-                FailureRatio = 0.5,
-                MinimumThroughput = 4,
-                SamplingDuration = TimeSpan.FromSeconds(5),
-                BreakDuration = BreakDuration,
-                ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome.Exception is not null),
-                OnOpened = arguments =>
-                {
-                    Volatile.Write(ref _openUntil, _time.GetTimestamp() + (long)(BreakDuration.TotalSeconds * _time.TimestampFrequency));
-                    _logger.SecondLevelLost(arguments.Outcome.Exception);
-                    return default;
-                },
-                OnClosed = arguments =>
-                {
-                    Volatile.Write(ref _openUntil, 0);
-                    _logger.SecondLevelBack();
-                    return default;
-                },
-            })
-            .Build();
+        _timeouts = timeouts;
+        Guard = new Guard(BreakerName, timeouts.Longest, metrics.SecondLevelFailures, logger.SecondLevelLost, logger.SecondLevelBack, time);
     }
+
+    /// <summary>A write has arrived after it was given up, and could not be removed: by its entry and physical key, and why.</summary>
+    public event Action<MemoryKey, string, Exception?>? LateWriteLeft;
+
+    public Guard Guard { get; }
 
     public bool HasLeases => _inner.HasLeases;
 
     public bool KeepsOwnMemory => _inner.KeepsOwnMemory;
 
-    /// <summary>
-    /// Whether a call would be answered without asking the server, because it failed lately. By the clock rather than by
-    /// the breaker's state: that one leaves "open" only when a call is tried, and callers who look here first would never try.
-    /// </summary>
-    public bool IsOpen
+    /// <summary>Whether a call would be answered without asking the server, because it failed lately.</summary>
+    public bool IsOpen => Guard.IsOpen;
+
+    /// <summary>As <see cref="IsOpen"/>, for a caller who wants to read and will not if so: that counts as a read that failed.</summary>
+    public bool RefusesRead()
     {
-        get
+        if (!IsOpen)
         {
-            var until = Volatile.Read(ref _openUntil);
-            return until != 0 && _time.GetTimestamp() < until;
+            return false;
         }
+
+        Guard.CountRefusal(Read);
+        return true;
     }
 
     public ValueTask<Answer<StoredPayload>> GetAsync(string key, HybridCacheEntryFlags flags) =>
-        RunAsync(static (level, s, token) => level.GetAsync(s.key, s.flags, token), (key, flags));
+        ReadAsync(static (level, s, token) => level.GetAsync(s.key, s.flags, token), (key, flags));
 
     public ValueTask<Answer<long?>> GetIdAsync(string key) =>
-        RunAsync(static (level, s, token) => level.GetIdAsync(s, token), key);
+        ReadAsync(static (level, s, token) => level.GetIdAsync(s, token), key);
 
-    public ValueTask<Answer<bool>> SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms) =>
-        RunAsync(static async (level, s, token) =>
+    public ValueTask<Answer<bool>> SetAsync(MemoryKey entry, string key, ReadOnlyMemory<byte> payload, StoreTerms terms) =>
+        WriteAsync(static async (level, s, token) =>
         {
             await level.SetAsync(s.key, s.payload, s.terms, token).ConfigureAwait(false);
             return true;
-        }, (key, payload, terms), _inner.HasLeases ? null : late => RemoveLateWrite(late, key));
+        }, (key, payload, terms), _inner.HasLeases ? null : late => RemoveLateWrite(late, entry, key));
 
     public ValueTask<Answer<bool>> RemoveAsync(string key) =>
-        RunAsync(static async (level, s, token) =>
+        InvalidateAsync(static async (level, s, token) =>
         {
             await level.RemoveAsync(s, token).ConfigureAwait(false);
             return true;
         }, key);
 
     public ValueTask<Answer<long>> GetStampAsync(string group, TimeSpan life) =>
-        RunAsync(static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life));
+        ReadAsync(static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life));
 
     public ValueTask<Answer<bool>> SetStampAsync(string group, long stamp, TimeSpan life) =>
-        RunAsync(static async (level, s, token) =>
+        InvalidateAsync(static async (level, s, token) =>
         {
             await level.SetStampAsync(s.group, s.stamp, s.life, token).ConfigureAwait(false);
             return true;
         }, (group, stamp, life));
 
     public ValueTask<Answer<LeaseAnswer>> TryLeaseAsync(string key, long leaseToken, LeaseDemand demand) =>
-        RunAsync(static (level, s, token) => level.TryLeaseAsync(s.key, s.leaseToken, s.demand, token), (key, leaseToken, demand));
+        ReadAsync(static (level, s, token) => level.TryLeaseAsync(s.key, s.leaseToken, s.demand, token), (key, leaseToken, demand), late => GiveBackLateLease(late, key, leaseToken));
 
     public ValueTask<Answer<LeaseEnd>> SetLeasedAsync(string key, long leaseToken, ReadOnlyMemory<byte> payload, TimeSpan expiration) =>
-        RunAsync(static (level, s, token) => level.SetLeasedAsync(s.key, s.leaseToken, s.payload, s.expiration, token), (key, leaseToken, payload, expiration));
+        WriteAsync(static (level, s, token) => level.SetLeasedAsync(s.key, s.leaseToken, s.payload, s.expiration, token), (key, leaseToken, payload, expiration));
 
     public ValueTask<Answer<bool>> RenewLeaseAsync(string key, long leaseToken) =>
-        RunAsync(static (level, s, token) => level.RenewLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
+        WriteAsync(static (level, s, token) => level.RenewLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
     public ValueTask<Answer<LeaseEnd>> ReleaseLeaseAsync(string key, long leaseToken) =>
-        RunAsync(static (level, s, token) => level.ReleaseLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
+        WriteAsync(static (level, s, token) => level.ReleaseLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
     public ValueTask<Answer<bool>> TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding) =>
-        RunAsync(static async (level, s, token) =>
+        WriteAsync(static async (level, s, token) =>
         {
             await level.TouchAsync(s.key, s.id, s.left, s.sliding, token).ConfigureAwait(false);
             return true;
@@ -126,73 +107,49 @@ internal sealed class GuardedSecondLevel
     public IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) => _inner.PurgeAsync(cancellationToken);
 
     public ValueTask<Answer<bool>> TryClaimPurgeAsync(TimeSpan interval) =>
-        RunAsync(static (level, s, token) => level.TryClaimPurgeAsync(s, token), interval);
+        WriteAsync(static (level, s, token) => level.TryClaimPurgeAsync(s, token), interval);
 
-    public ValueTask<Answer<long>> AdvanceAsync() => RunAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
+    public ValueTask<Answer<long>> AdvanceAsync() => WriteAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
 
     /// <summary>
     /// A write that was given up may still arrive, after a removal that did not wait for it. Without leases nothing stops it, so
     /// what it leaves is removed.
     /// </summary>
-    private void RemoveLateWrite(Task write, string key) =>
+    private void RemoveLateWrite(Task write, MemoryKey entry, string key) =>
         _ = write.ContinueWith(
             async late =>
             {
                 _ = late.Exception;
-                await RemoveAsync(key).ConfigureAwait(false);
+                if (await RemoveAsync(key).ConfigureAwait(false) is { Succeeded: false } answer)
+                {
+                    // The breaker may be open, of all moments now.
+                    LateWriteLeft?.Invoke(entry, key, answer.Failure);
+                }
             },
             TaskScheduler.Default);
 
-    private async ValueTask<Answer<T>> RunAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task>? onLate = null)
-    {
-        var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false);
-        try
-        {
-            var outcome = await _breaker.ExecuteOutcomeAsync(
-                static async (context, s) =>
+    /// <summary>A lease that is granted to a load which no longer waits for it would only hold up others.</summary>
+    private void GiveBackLateLease(Task<LeaseAnswer> lease, string key, long leaseToken) =>
+        _ = lease.ContinueWith(
+            async late =>
+            {
+                if (late.IsCompletedSuccessfully && (await late.ConfigureAwait(false)).Granted)
                 {
-                    Task<T>? task = null;
-                    try
-                    {
-                        // Clients ignore cancellation once a command is sent, so the wait ends here rather than there.
-                        task = s.call(s.self._inner, s.state, CancellationToken.None);
-                        if (!task.IsCompleted)
-                        {
-                            await task.WaitAsync(s.self._timeout, s.self._time).ConfigureAwait(false);
-                        }
+                    await ReleaseLeaseAsync(key, leaseToken).ConfigureAwait(false);
+                }
+            },
+            TaskScheduler.Default);
 
-                        return Outcome.FromResult(await task.ConfigureAwait(false));
-                    }
-                    catch (Exception exception)
-                    {
-                        // Nobody else will look at what a call that came too late ends with.
-                        _ = task?.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
-                        if (task is { IsCompleted: false })
-                        {
-                            s.onLate?.Invoke(task);
-                        }
+    private ValueTask<Answer<T>> ReadAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
+        RunAsync(call, state, _timeouts.Read, Read, onLate);
 
-                        return Outcome.FromException<T>(exception);
-                    }
-                },
-                context,
-                (self: this, call, state, onLate)).ConfigureAwait(false);
-            return new Answer<T>(outcome.Exception is null, outcome.Result, outcome.Exception);
-        }
-        finally
-        {
-            ResilienceContextPool.Shared.Return(context);
-        }
-    }
-}
+    private ValueTask<Answer<T>> WriteAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
+        RunAsync(call, state, _timeouts.Write, Write, onLate);
 
-/// <summary>What the second level said, or that it said nothing.</summary>
-internal readonly struct Answer<T>(bool succeeded, T? value, Exception? failure)
-{
-    public bool Succeeded { get; } = succeeded;
+    private ValueTask<Answer<T>> InvalidateAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state) =>
+        RunAsync(call, state, _timeouts.Invalidation, Invalidate, null);
 
-    /// <summary>The value; meaningful only if the call succeeded.</summary>
-    public T Value { get; } = value!;
-
-    public Exception? Failure { get; } = failure;
+    private ValueTask<Answer<T>> RunAsync<TState, T>(
+        Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, TimeSpan timeout, string operation, Action<Task<T>>? onLate) =>
+        Guard.RunAsync(static s => s.call(s.inner, s.state, CancellationToken.None), (inner: _inner, call, state), timeout, operation, onLate);
 }

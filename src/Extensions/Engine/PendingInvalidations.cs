@@ -162,6 +162,12 @@ internal sealed class PendingInvalidation
 
     public BackplaneMessage Message { get; }
 
+    /// <summary>
+    /// Which server, counted from zero as they take over from one another, has been told by a replay; the other nodes may still have
+    /// to be. Owned by the replay.
+    /// </summary>
+    public int AppliedTo { get; set; } = -1;
+
     /// <summary>For a tag, the group that shows its scope to be active.</summary>
     public Group? Activity { get; }
 

@@ -30,7 +30,8 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
             {
                 using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
                 {
-                    _connecting = Task.Run(_connect);
+                    // A thread of its own: with Sentinel the client's first steps block theirs, and an application with few cores has few to spare.
+                    _connecting = Task.Factory.StartNew(_connect, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
                 }
             }
 

@@ -1,3 +1,5 @@
+using Larder.Diagnostics;
+using Larder.Engine;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -6,15 +8,16 @@ namespace Larder.Health;
 
 /// <summary>
 /// Asks the server for a PING over the connection that the cache uses, so that it says what the cache experiences. In
-/// memory there is nothing that could be away.
+/// memory there is nothing that could be away. A server that answers may still fail the cache's calls, or messages alone: the
+/// breakers tell.
 /// </summary>
-internal sealed class LarderHealthCheck(LarderServer server, TimeSpan timeout, TimeProvider time, ILogger<LarderHealthCheck> logger) : IHealthCheck
+internal sealed class LarderHealthCheck(LarderServer server, LarderMetrics metrics, TimeSpan timeout, TimeProvider time, ILogger<LarderHealthCheck> logger) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         if (server.Connection is not { } connection)
         {
-            return HealthCheckResult.Healthy("In memory; no server is configured.", Data("memory", null));
+            return Breakers(Data("cache", null)) ?? HealthCheckResult.Healthy("In memory; no server is configured.", Data("memory", null));
         }
 
         var started = time.GetTimestamp();
@@ -24,7 +27,7 @@ internal sealed class LarderHealthCheck(LarderServer server, TimeSpan timeout, T
             // The client does not look at tokens once a command is sent, so the wait ends here rather than there.
             await ping.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
             var latency = time.GetElapsedTime(started);
-            return HealthCheckResult.Healthy("The server answers.", Data("server", latency));
+            return Breakers(Data("server", latency)) ?? HealthCheckResult.Healthy("The server answers.", Data("server", latency));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -46,6 +49,24 @@ internal sealed class LarderHealthCheck(LarderServer server, TimeSpan timeout, T
             var multiplexer = await connection.GetAsync().ConfigureAwait(false);
             await multiplexer.GetDatabase().PingAsync().ConfigureAwait(false);
         }
+    }
+
+    // Degraded whatever the registration says: the server itself was reached, or is someone else's to check.
+    private HealthCheckResult? Breakers(Dictionary<string, object> data)
+    {
+        var open = metrics.OpenBreakers;
+        if (open.Count == 0)
+        {
+            return null;
+        }
+
+        data["openBreakers"] = string.Join(", ", open);
+        return HealthCheckResult.Degraded(
+            open.Contains(GuardedSecondLevel.BreakerName)
+                ? "Calls to the second level fail; memory still serves."
+                : "Messages to the other nodes cannot be sent; invalidations are kept until they can.",
+            exception: null,
+            data);
     }
 
     // The exception goes to the log only: its text names the server.

@@ -1,4 +1,5 @@
 using Larder;
+using Larder.Diagnostics;
 using Larder.Health;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -10,7 +11,8 @@ public static class LarderHealthChecksBuilderExtensions
 {
     /// <summary>
     /// Adds a check that the cache's server answers, over the connection that the cache uses; it opens none of its own. Without a
-    /// server it is always healthy.
+    /// server it is healthy. While one of the cache's circuit breakers is open it is <see cref="HealthStatus.Degraded"/>, even if the server
+    /// answers.
     /// </summary>
     /// <param name="builder">What <c>AddHealthChecks</c> returned.</param>
     /// <param name="name">The check's name. Default <c>larder</c>.</param>
@@ -39,6 +41,7 @@ public static class LarderHealthChecksBuilderExtensions
             name,
             provider => new LarderHealthCheck(
                 provider.GetService<LarderServer>() ?? throw new InvalidOperationException("AddHealthChecks().AddLarder() checks the cache of services.AddLarder(). Call that too."),
+                provider.GetRequiredService<LarderMetrics>(),
                 wait,
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<LarderHealthCheck>>()),

@@ -38,7 +38,18 @@ internal sealed class CacheRoutePolicy(PageGenerations generations, PageKey keys
         }
 
         var expiration = route.Duration > 0 ? TimeSpan.FromSeconds(route.Duration) : options.Value.DefaultExpiration;
-        var generation = await generations.GetAsync(scope, tags, expiration, cancellationToken).ConfigureAwait(false);
+        long generation;
+        try
+        {
+            generation = await generations.GetAsync(scope, tags, expiration, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SecondLevelException)
+        {
+            // Asked for by LarderOptions.OnReadFailure, which is about data. A page that cannot be looked for is computed.
+            Bypass(context, status, "no-answer");
+            return;
+        }
+
         keys.Apply(context.CacheVaryByRules, http.Request, scope, route.Query, generation);
         foreach (var tag in tags)
         {

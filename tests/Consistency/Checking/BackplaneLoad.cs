@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Larder.Backplane;
+using Larder.Diagnostics;
 using Larder.Engine;
 using Larder.Redis;
 using Larder.Tests.Shared;
@@ -70,6 +71,7 @@ internal sealed class BackplaneLoad : IAsyncDisposable
     {
         private readonly RedisConnection _connection;
         private readonly BackplaneChannel _channel;
+        private readonly LarderMetrics _metrics = new(null);
         private bool _started;
         private long _messages;
         private long _batches;
@@ -90,7 +92,8 @@ internal sealed class BackplaneLoad : IAsyncDisposable
                     pass();
                 },
             };
-            _channel = new BackplaneChannel(transport, new EngineClock(TimeProvider.System), NullLogger.Instance);
+            var clock = new EngineClock(TimeProvider.System);
+            _channel = new BackplaneChannel(transport, clock, TimeSpan.FromSeconds(10), _metrics, new LogLimiter(clock), NullLogger.Instance);
         }
 
         public ConcurrentQueue<TimeSpan> Delays { get; } = [];
@@ -113,7 +116,11 @@ internal sealed class BackplaneLoad : IAsyncDisposable
         public async Task SayAsync(bool timed)
         {
             var name = timed ? Stopwatch.GetTimestamp().ToString(CultureInfo.InvariantCulture) : "a key of usual length";
-            await _channel.PublishAsync(BackplaneMessage.KeyChanged("t.acme:p.web:n.things", name));
+            if (await _channel.PublishAsync(BackplaneMessage.KeyChanged("t.acme:p.web:n.things", name)) is { } failure)
+            {
+                throw new IOException("The server has not taken a message.", failure);
+            }
+
             Interlocked.Increment(ref _sent);
         }
 
@@ -143,6 +150,7 @@ internal sealed class BackplaneLoad : IAsyncDisposable
         {
             await _channel.DisposeAsync();
             await _connection.DisposeAsync();
+            _metrics.Dispose();
         }
     }
 }

@@ -20,12 +20,20 @@ public sealed class LarderOptionsTests
         { "MaximumMemoryEntries", options => options.MaximumMemoryEntries = 15, "'15'" },
         { "MaximumMemoryBytes", options => options.MaximumMemoryBytes = 1_000, "'1000'" },
         { "SecondLevelTimeout", options => options.SecondLevelTimeout = TimeSpan.Zero, "'00:00:00'" },
+        { "SecondLevelReadTimeout", options => options.SecondLevelReadTimeout = TimeSpan.Zero, "'00:00:00'" },
+        { "SecondLevelWriteTimeout", options => options.SecondLevelWriteTimeout = TimeSpan.FromSeconds(-1), "'-00:00:01'" },
+        { "SecondLevelInvalidationTimeout", options => options.SecondLevelInvalidationTimeout = TimeSpan.FromMinutes(6), "'00:06:00'" },
         { "LeaseDuration", options => options.LeaseDuration = TimeSpan.FromMilliseconds(99), "'00:00:00.0990000'" },
         { "LeaseDuration", options => options.LeaseDuration = TimeSpan.FromMinutes(6), "'00:06:00'" },
         { "BackplaneTimeout", options => options.BackplaneTimeout = TimeSpan.FromMilliseconds(1), "'00:00:00.0010000'" },
         { "BackplaneTimeout", options => options.BackplaneTimeout = TimeSpan.FromHours(1), "'01:00:00'" },
         { "StampAge", options => options.StampAge = TimeSpan.Zero, "'00:00:00'" },
-        { "OnInvalidationFailure", options => options.OnInvalidationFailure = (InvalidationFailure)9, "'9'" },
+        { "OnReadFailure", options => options.OnReadFailure = (SecondLevelFailure)9, "'9'" },
+        { "OnReadFailure", options => options.OnReadFailure = SecondLevelFailure.Queue, "'Queue'; it must be Tolerate or Throw, because a read that failed cannot be made up for later." },
+        { "OnWriteFailure", options => options.OnWriteFailure = (SecondLevelFailure)9, "'9'" },
+        { "OnWriteFailure", options => options.OnWriteFailure = SecondLevelFailure.Tolerate, "'Tolerate'; it must be Queue or Throw, because to set a key is to invalidate its old value, and an acknowledged invalidation would be lost." },
+        { "OnInvalidationFailure", options => options.OnInvalidationFailure = (SecondLevelFailure)9, "'9'" },
+        { "OnInvalidationFailure", options => options.OnInvalidationFailure = SecondLevelFailure.Tolerate, "'Tolerate'; it must be Queue or Throw, because an acknowledged invalidation would be lost." },
         { "MaximumPendingInvalidations", options => options.MaximumPendingInvalidations = 0, "'0'" },
         { "Namespaces[users].DefaultExpiration", options => options.Namespaces["users"] = new() { DefaultExpiration = TimeSpan.FromTicks(-1) }, "'-00:00:00.0000001'" },
         { "Namespaces[users].DefaultLocalCacheExpiration", options => options.Namespaces["users"] = new() { DefaultLocalCacheExpiration = TimeSpan.Zero }, "'00:00:00'" },
@@ -43,6 +51,18 @@ public sealed class LarderOptionsTests
     [Fact]
     public void A_time_too_long_for_a_timer_is_refused() =>
         Assert.Throws<OptionsValidationException>(() => Options(services => services.AddLarder(options => options.SecondLevelTimeout = TimeSpan.MaxValue)));
+
+    [Fact]
+    public void The_policies_for_failures_may_come_from_the_section()
+    {
+        var configuration = Configuration(
+            ("Larder:OnReadFailure", "Throw"), ("Larder:OnWriteFailure", "Throw"), ("Larder:OnInvalidationFailure", "Throw"), ("Larder:SecondLevelReadTimeout", "00:00:00.1"));
+        var options = Options(services => services.AddLarder(configuration));
+
+        Assert.Equal(
+            (SecondLevelFailure.Throw, SecondLevelFailure.Throw, SecondLevelFailure.Throw, TimeSpan.FromMilliseconds(100)),
+            (options.OnReadFailure, options.OnWriteFailure, options.OnInvalidationFailure, options.SecondLevelReadTimeout));
+    }
 
     [Fact]
     public void The_defaults_and_zero_for_no_caching_are_right()

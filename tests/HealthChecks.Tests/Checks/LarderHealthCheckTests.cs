@@ -1,4 +1,5 @@
 using Larder.Tests.Shared;
+using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -95,6 +96,55 @@ public sealed class LarderHealthCheckTests
     }
 
     [Fact]
+    public async Task A_second_level_that_fails_is_degraded_until_it_is_back()
+    {
+        var store = new FailingCache { Fails = true };
+        await using var app = await HealthApp.StartAsync(services =>
+        {
+            services.AddSingleton<IDistributedCache>(store);
+            services.AddHealthChecks().AddLarder();
+        });
+        var cache = app.Services.GetRequiredService<HybridCache>();
+        Assert.Equal("Healthy", await app.StatusAsync());
+        for (var i = 0; i < 4; i++)
+        {
+            await cache.GetOrCreateAsync($"key {i}", _ => ValueTask.FromResult(i));
+        }
+
+        var (status, json, _) = await app.GetAsync("/health/ready");
+        var entry = json.GetProperty("entries").GetProperty("larder");
+        Assert.Equal((200, "Degraded"), (status, entry.GetProperty("status").GetString()));
+        Assert.Equal("Calls to the second level fail; memory still serves.", entry.GetProperty("description").GetString());
+        Assert.Equal("second_level", entry.GetProperty("data").GetProperty("openBreakers").GetString());
+
+        store.Fails = false;
+        await Poll.UntilAsync(async () => await app.StatusAsync() == "Healthy", "healthy again");
+    }
+
+    [ServerFact(ServerKind.Redis)]
+    public async Task A_server_that_refuses_messages_alone_is_degraded_whatever_its_own_failure_would_be()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        await using var app = await HealthApp.StartAsync(
+            services =>
+            {
+                services.AddLarder(options => options.BackplaneTimeout = TimeSpan.FromSeconds(1));
+                services.AddHealthChecks().AddLarder(failureStatus: HealthStatus.Unhealthy, timeout: TimeSpan.FromSeconds(10));
+            },
+            server.ConnectionString);
+        await app.Services.GetRequiredService<HybridCache>().SetAsync("key", "value");
+        await Poll.UntilAsync(async () => await app.StatusAsync() == "Healthy", "healthy at first");
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "-publish");
+        await Poll.UntilAsync(async () => await app.StatusAsync() == "Degraded", "degraded while messages are refused");
+        var entry = (await app.GetAsync("/health/ready")).Json.GetProperty("entries").GetProperty("larder");
+        Assert.Equal("backplane", entry.GetProperty("data").GetProperty("openBreakers").GetString());
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "+publish");
+        await Poll.UntilAsync(async () => await app.StatusAsync() == "Healthy", "healthy again");
+    }
+
+    [Fact]
     public async Task Without_larder_it_says_what_is_missing()
     {
         await using var provider = new ServiceCollection().AddLogging().AddHealthChecks().AddLarder().Services.BuildServiceProvider();
@@ -106,4 +156,26 @@ public sealed class LarderHealthCheckTests
     [Fact]
     public void A_timeout_must_be_positive() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new ServiceCollection().AddHealthChecks().AddLarder(timeout: TimeSpan.Zero));
+
+    private sealed class FailingCache : IDistributedCache
+    {
+        public bool Fails { get; set; }
+
+        public byte[]? Get(string key) => Fails ? throw new IOException("away") : null;
+
+        public Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
+            Fails ? Task.FromException<byte[]?>(new IOException("away")) : Task.FromResult<byte[]?>(null);
+
+        public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => Get(key);
+
+        public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) => GetAsync(key, token);
+
+        public void Refresh(string key) => Get(key);
+
+        public Task RefreshAsync(string key, CancellationToken token = default) => GetAsync(key, token);
+
+        public void Remove(string key) => Get(key);
+
+        public Task RemoveAsync(string key, CancellationToken token = default) => GetAsync(key, token);
+    }
 }

@@ -26,7 +26,11 @@ internal sealed class CacheNode : IAsyncDisposable
         services.Configure<LarderOptions>(options =>
         {
             fault.Configure(options);
-            options.OnInvalidationFailure = settings.Sabotage == Sabotage.Throws ? InvalidationFailure.Throw : options.OnInvalidationFailure;
+            if (settings.Sabotage == Sabotage.Throws)
+            {
+                (options.OnWriteFailure, options.OnInvalidationFailure) = (SecondLevelFailure.Throw, SecondLevelFailure.Throw);
+            }
+
             options.DefaultFlags |= settings.Sabotage == Sabotage.ForgetsAll ? HybridCacheEntryFlags.DisableLocalCache : HybridCacheEntryFlags.None;
         });
         fault.Configure(services);
