@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Larder.Backplane;
 using Larder.Consistency.Levels;
 using Larder.Engine;
@@ -60,13 +61,8 @@ public sealed class PendingTests : Stage
 
         Assert.Equal(1, await ReadAsync(Two));
         Raise();
-        var removing = One.Cache.RemoveAsync("key");
-        if (!removing.IsCompleted)
-        {
-            // It may well wait for the batch that is under way.
-            await Task.WhenAny(removing.AsTask(), Task.Delay(50));
-        }
-
+        var removing = One.Cache.RemoveAsync("key").AsTask();
+        await EndsOrWaitsToBeToldAsync(removing);
         published.Open();
         await removing;
         await Poll.UntilAsync(() => One.Engine.PendingCount == 0, "nothing waits any more");
@@ -85,12 +81,8 @@ public sealed class PendingTests : Stage
 
         Assert.Equal(1, await ReadAsync(Two, tags: ["tag"]));
         Raise();
-        var removing = One.Cache.RemoveByTagAsync("tag");
-        if (!removing.IsCompleted)
-        {
-            await Task.WhenAny(removing.AsTask(), Task.Delay(50));
-        }
-
+        var removing = One.Cache.RemoveByTagAsync("tag").AsTask();
+        await EndsOrWaitsToBeToldAsync(removing);
         published.Open();
         await removing;
         await Poll.UntilAsync(() => One.Engine.PendingCount == 0, "nothing waits any more");
@@ -112,6 +104,13 @@ public sealed class PendingTests : Stage
         Assert.Equal(1, pending.Count);
         Assert.True(group.IsPending);
     }
+
+    /// <summary>Until the call has ended, or has done everything but tell the other nodes: its message waits for the batch that is under way.</summary>
+    private Task EndsOrWaitsToBeToldAsync(Task call) =>
+        Poll.UntilAsync(() => call.IsCompleted || Channel(One.Engine)!.QueueLength == 1, "the call ends or waits for the batch under way");
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_backplane")]
+    private static extern ref BackplaneChannel? Channel(CacheEngine engine);
 
     private static bool Tells(BackplaneBatch batch, MessageKind kind) => batch.Messages.Any(message => message.Kind == kind);
 }

@@ -6,6 +6,10 @@ namespace Larder.Consistency.Tests.Interleavings;
 /// <summary>A server that takes over and lacks what the lost one had acknowledged.</summary>
 public sealed class TakeoverTests : Stage
 {
+    private const int MaximumPayload = 1_000;
+
+    private protected override void Configure(LarderOptions options) => options.MaximumPayloadBytes = MaximumPayload;
+
     [Fact]
     public async Task A_removal_that_the_new_server_lacks_holds_again_on_all_nodes()
     {
@@ -13,6 +17,21 @@ public sealed class TakeoverTests : Stage
         var takeOver = Server.Replicate();
         Raise();
         await One.Cache.RemoveAsync("key");
+        takeOver();
+        One.Transport.Restore();
+        Two.Transport.Restore();
+        await Poll.UntilAsync(async () => await ReadAsync(Two) == 2, "the removal is applied again");
+        await Poll.UntilAsync(async () => await ReadAsync(One) == 2, "the removal is applied again");
+    }
+
+    /// <summary>Nothing could be stored, so the key was removed; that is what the new server must be told.</summary>
+    [Fact]
+    public async Task A_write_that_could_only_remove_and_that_the_new_server_lacks_holds_again_on_all_nodes()
+    {
+        Assert.Equal(1, await ReadAsync(Two));
+        var takeOver = Server.Replicate();
+        Raise();
+        await One.Cache.SetAsync("key", new string('x', MaximumPayload + 1));
         takeOver();
         One.Transport.Restore();
         Two.Transport.Restore();

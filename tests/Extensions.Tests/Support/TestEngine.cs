@@ -10,7 +10,8 @@ namespace Larder.Tests.Engine;
 /// <summary>Engines without a container, for tests of what is inside.</summary>
 internal static class TestEngine
 {
-    public static CacheEngine InMemory(Action<LarderOptions>? configure = null, TimeProvider? time = null) => Create(null, null, configure, time);
+    public static CacheEngine InMemory(Action<LarderOptions>? configure = null, TimeProvider? time = null, Action<IServiceCollection>? register = null) =>
+        Create(null, null, configure, time, register: register);
 
     public static CacheEngine Create(
         SecondLevel? second,
@@ -18,11 +19,14 @@ internal static class TestEngine
         Action<LarderOptions>? configure = null,
         TimeProvider? time = null,
         ILogger? logger = null,
-        LarderMetrics? metrics = null)
+        LarderMetrics? metrics = null,
+        Action<IServiceCollection>? register = null)
     {
         var options = new LarderOptions();
         configure?.Invoke(options);
+        var services = new ServiceCollection();
+        register?.Invoke(services);
         return new CacheEngine(
-            options, time ?? TimeProvider.System, new Serializers(new ServiceCollection().BuildServiceProvider()), second, backplane, metrics ?? new LarderMetrics(null), logger ?? NullLogger.Instance);
+            options, time ?? TimeProvider.System, new Serializers(services.BuildServiceProvider()), second, backplane, metrics ?? new LarderMetrics(null), logger ?? NullLogger.Instance);
     }
 }
