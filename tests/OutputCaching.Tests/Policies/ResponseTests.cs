@@ -2,7 +2,9 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.DependencyInjection;
+using NSubstitute;
 using Xunit;
 
 namespace Larder.Tests;
@@ -30,6 +32,24 @@ public sealed class ResponseTests
         Assert.Equal("larder; fwd=uri-miss; fwd-status=200; stored", first.CacheStatus);
         Assert.Matches("^larder; hit; ttl=(29|30)$", second.CacheStatus);
         Assert.Equal(first.Body, second.Body);
+    }
+
+    [Fact]
+    public async Task Where_failed_reads_throw_a_page_that_cannot_be_looked_for_is_computed()
+    {
+        var store = Substitute.For<IDistributedCache>();
+        store.GetAsync(default!, default).ReturnsForAnyArgs(Task.FromException<byte[]?>(new IOException("away")));
+        await using var app = await PageApp.StartAsync(
+            (pages, web) => web.MapGet("/p", () => $"{pages.Next()}").CacheRoute(),
+            services: services =>
+            {
+                services.AddSingleton(store);
+                services.AddLarder(options => options.OnReadFailure = SecondLevelFailure.Throw);
+            });
+        var page = await app.GetAsync("/p");
+
+        Assert.Equal((200, "1"), (page.Status, page.Body));
+        Assert.Contains("no-answer", page.CacheStatus, StringComparison.Ordinal);
     }
 
     public static TheoryData<string, string, string> NotStored => new()
