@@ -4,6 +4,8 @@ using Larder.Tags;
 namespace Larder.Engine;
 
 /// <remarks>
+/// <para><b>Tags of a value that is refreshed</b> (<see cref="Load{T}.Watched"/>) are treated like those the factory adds, but are not stored: if one of them
+/// is invalidated while the load runs, what it read may be what was invalidated, whether or not the new value is to have the tag.</para>
 /// <para><b>Tags that a factory adds.</b> An entry may only be stored with the stamps its tags had before its load, and a tag that the
 /// factory names is not known before. Two facts stand in for it:</para>
 /// <para>On this node, an invalidation of any tag of the scope is remembered for a while (see <see cref="GroupTable"/>), and a tag
@@ -22,6 +24,7 @@ internal sealed partial class CacheEngine
     private void Decide<T>(Load<T> load, CacheEntryContext? context, T value)
     {
         var asked = load.Policy.Retention;
+        load.Flight.Kind = CacheResultKind.Found;
         if (context is not null)
         {
             load.Policy = load.Policy.Decided(context);
@@ -59,16 +62,18 @@ internal sealed partial class CacheEngine
     /// <summary>Adds the factory's tags to the entry, if none of them was invalidated on this node since the load began.</summary>
     private bool TryAddLateTags<T>(Load<T> load, long generation)
     {
-        if (load.LateTags is not { } late)
+        if (load.LateTags is null && load.Watched is null)
         {
             return true;
         }
 
+        var late = load.LateTags ?? [];
         var groups = Array.ConvertAll(late, load.Flight.Key.Scope.Tag);
+        Group[] depended = [.. groups, .. load.Watched ?? []];
 
         // Before the check: who joined after one of them was invalidated must find that out, whether or not the value is stored.
-        load.Flight.FoundTags = groups;
-        if (Array.Exists(groups, group => group.Generation > generation))
+        load.Flight.FoundTags = depended;
+        if (Array.Exists(depended, group => group.Generation > generation))
         {
             _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "tag_invalidated_meanwhile"));
             return false;
@@ -82,7 +87,7 @@ internal sealed partial class CacheEngine
     /// <summary>The same with the stamps of the tags, if none was invalidated on any node since <paramref name="activity"/> was noted; otherwise null.</summary>
     private async ValueTask<EntryOrigin?> CaptureLateTagsAsync<T>(Load<T> load, EntryOrigin origin, long activity)
     {
-        var late = load.Groups!.AsMemory()[^load.LateTags!.Length..];
+        var late = (load.Groups ?? []).AsMemory()[^(load.LateTags?.Length ?? 0)..];
         var stamps = new long[late.Length];
         for (var i = 0; i < stamps.Length; i++)
         {

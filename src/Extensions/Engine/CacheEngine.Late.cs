@@ -14,12 +14,15 @@ internal sealed partial class CacheEngine
 
     private int _refreshes;
 
+    /// <summary>For how many milliseconds others leave a key to a load in the background, as long as nodes wait for one another's.</summary>
+    public long BackgroundPatience { get; }
+
     /// <summary>How many loads run in the background.</summary>
     public int RefreshCount => Volatile.Read(ref _refreshes);
 
     /// <summary>A hit on an entry that a plain look does not serve. It does not wait; it may start a load.</summary>
     private bool TryHitLate<TLoader, T>(
-        ScopeState scope, string key, TLoader loader, in EntryPolicy policy, IEnumerable<string>? tags, [MaybeNullWhen(false)] out T value)
+        ScopeState scope, ReadOnlySpan<char> key, TLoader loader, in EntryPolicy policy, IEnumerable<string>? tags, [MaybeNullWhen(false)] out T value)
         where TLoader : struct, ILoader<T>
     {
         if (!policy.ReadsMemory || !_memory.TryGet(scope, key, out var entry) || entry.Terms is null || !TryServe(entry, policy.RunsFactory, isVerified: false, out value, out var isDue))
@@ -52,7 +55,7 @@ internal sealed partial class CacheEngine
             return entry.IsFresh(now) && TryReadEntry(entry, out value);
         }
 
-        var read = terms.Read(entry.FreshUntil, now, mayLoad, out var serveUntil);
+        var read = terms.Read(entry, now, mayLoad ? now + BackgroundPatience : 0, VerifyBy(entry.VerifiedAt));
         if (read == LateRead.None)
         {
             return false;
@@ -62,13 +65,12 @@ internal sealed partial class CacheEngine
         {
             if (read == LateRead.Refresh)
             {
-                terms.Hold(0, endsRefresh: true);
+                terms.Hold(entry, now, 0, endsRefresh: true, VerifyBy(entry.VerifiedAt));
             }
 
             return false;
         }
 
-        entry.Serve(Math.Min(serveUntil, VerifyBy(entry.VerifiedAt)));
         isDue = read == LateRead.Refresh;
         if (read == LateRead.Touch)
         {
@@ -80,7 +82,7 @@ internal sealed partial class CacheEngine
 
     private void TouchSecondLevel(MemoryEntry entry, EntryTerms terms, long now)
     {
-        if (_second is not null && entry.Origin is { Id: not 0 } origin && !_second.IsOpen)
+        if (_second is not null && entry.Origin is { Id: not 0 } origin && now < terms.Expires && !_second.IsOpen)
         {
             // Nobody waits for it: should it fail, the entry ends sooner.
             _ = _second.TouchAsync(
@@ -97,20 +99,22 @@ internal sealed partial class CacheEngine
             return;
         }
 
-        Load<T> load;
+        Flight<T>? flight = null;
         try
         {
             var groups = ResolveTags(entry.Scope, tags, out var names);
-            var flight = Flight<T>.Refresh(new MemoryKey(entry.Scope, entry.Key), policy.Flags, _groups.Counter, groups, _stoppingToken);
-            flight.Stale = entry;
-            if (!_flights.TryAddRefresh(flight))
+            flight = Flight<T>.Refresh(new MemoryKey(entry.Scope, entry.Key), policy.Flags, _groups.Counter, groups, _stoppingToken);
+            flight.Replaces(entry);
+            if (_flights.TryAddRefresh(flight))
             {
-                // Someone loads it already.
-                EndRefresh(entry, Crowded);
+                var load = new Load<T>(flight, policy, names, groups) { Refreshes = entry };
+                _ = Task.Run(() => RefreshAsync(load, loader, entry));
                 return;
             }
-
-            load = new Load<T>(flight, policy, names, groups) { Refreshes = entry };
+        }
+        catch (ObjectDisposedException)
+        {
+            // The engine is being disposed of.
         }
         catch
         {
@@ -118,7 +122,9 @@ internal sealed partial class CacheEngine
             throw;
         }
 
-        _ = Task.Run(() => RefreshAsync(load, loader, entry));
+        // Someone loads it already.
+        flight?.DisposeToken();
+        EndRefresh(entry, Crowded);
     }
 
     private async Task RefreshAsync<TLoader, T>(Load<T> load, TLoader loader, MemoryEntry entry)
@@ -134,12 +140,13 @@ internal sealed partial class CacheEngine
         }
         finally
         {
-            if (!_keepsMemory)
+            if (!_keepsMemory && !load.IsStored)
             {
                 // The level that keeps the entry does not know that a load was tried.
-                HoldOver(load.Flight, entry, load.Policy.Rules.StaleIfErrorThrottle, keep: !load.IsStored);
+                HoldOver(load.Flight, entry, load.Policy);
             }
 
+            load.Flight.DisposeToken();
             EndRefresh(entry, load.Policy.Rules.StaleIfErrorThrottle);
         }
     }
@@ -149,7 +156,6 @@ internal sealed partial class CacheEngine
     {
         Interlocked.Decrement(ref _refreshes);
         var now = _clock.Now;
-        entry.Terms!.Hold(EngineClock.AddSaturating(now, pause), endsRefresh: true);
-        entry.Serve(Math.Min(entry.Terms.ServeUntil(entry.FreshUntil, now), VerifyBy(entry.VerifiedAt)));
+        entry.Terms!.Hold(entry, now, EngineClock.AddSaturating(now, pause), endsRefresh: true, VerifyBy(entry.VerifiedAt));
     }
 }

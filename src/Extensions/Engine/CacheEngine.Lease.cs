@@ -57,7 +57,7 @@ internal sealed partial class CacheEngine
         var token = RandomId.Next();
         var poll = FirstPoll;
         var force = !load.Policy.ReadsSecondLevel;
-        var patience = EngineClock.AddSaturating(_clock.Now, _options.LeaseDuration * 6);
+        var patience = EngineClock.AddSaturating(_clock.Now, BackgroundPatience);
         while (true)
         {
             var generation = _groups.Counter;

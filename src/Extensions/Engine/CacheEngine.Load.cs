@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.ExceptionServices;
 using Larder.Diagnostics;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -14,17 +15,12 @@ internal sealed partial class CacheEngine
     {
         if (!IsCacheable(keyText) || policy.Expiration <= TimeSpan.Zero)
         {
-            return policy.RunsFactory ? LoadUncachedAsync<TLoader, T>(scope, keyText ?? "", loader, cancellationToken) : default;
-        }
-
-        if (TryHitLate<TLoader, T>(scope, keyText, loader, policy, tags, out var value))
-        {
-            return new(value);
+            return policy.RunsFactory ? LoadUncachedAsync<TLoader, T>(scope, keyText ?? "", loader, policy, cancellationToken) : default;
         }
 
         var groups = ResolveTags(scope, tags, out var names);
         var key = new MemoryKey(scope, keyText);
-        if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled, out var flight))
+        if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled || policy.Rules.HasTimeouts, out var flight))
         {
             return JoinAsync(flight, loader, policy, names, cancellationToken);
         }
@@ -47,17 +43,28 @@ internal sealed partial class CacheEngine
     private async ValueTask<T> JoinAsync<TLoader, T>(Flight<T> flight, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
         where TLoader : struct, ILoader<T>
     {
+        var began = policy.Rules.HasTimeouts ? _clock.Provider.GetTimestamp() : 0;
         if (policy.Rules.HasTimeouts && await AwaitLoadAsync<T>(flight.End, flight, policy, cancellationToken).ConfigureAwait(false) is { StandsIn: true } standIn && !flight.IsOvertaken)
         {
             return standIn.Value;
         }
 
-        var result = await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
         var scope = flight.Key.Scope;
+        FlightResult<T> result = default;
+        ExceptionDispatchInfo? failure = null;
+        try
+        {
+            result = await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (flight.Stale is not null && !cancellationToken.IsCancellationRequested)
+        {
+            failure = ExceptionDispatchInfo.Capture(exception);
+        }
+
         if (flight.IsOvertaken)
         {
             // The flight cannot be joined any more, so this leads another or joins one that began later.
-            return await LoadAsync<TLoader, T>(scope, flight.Key.Key, loader, policy, tags, cancellationToken).ConfigureAwait(false);
+            return await LoadAsync<TLoader, T>(scope, flight.Key.Key, loader, Left(policy, began), tags, cancellationToken).ConfigureAwait(false);
         }
 
         if (TryRead(result, out var value))
@@ -65,12 +72,54 @@ internal sealed partial class CacheEngine
             return value;
         }
 
+        if ((failure is not null || flight.IsHeldBack) && await StandInAsync(flight, policy, failure is null ? Held : Failed).ConfigureAwait(false) is { StandsIn: true } stale)
+        {
+            return stale.Value;
+        }
+
+        failure?.Throw();
         return policy.RunsFactory
-            ? await LoadUncachedAsync<TLoader, T>(scope, flight.Key.Key, loader, cancellationToken).ConfigureAwait(false)
+            ? await LoadUncachedAsync<TLoader, T>(scope, flight.Key.Key, loader, Left(policy, began), cancellationToken).ConfigureAwait(false)
             : default!;
     }
 
+    // What is left of the caller's patience.
+    private EntryPolicy Left(in EntryPolicy policy, long began)
+    {
+        if (policy.Rules.HardTimeout == Timeout.InfiniteTimeSpan)
+        {
+            return policy;
+        }
+
+        var left = policy.Rules.HardTimeout - _clock.Provider.GetElapsedTime(began);
+        return policy with { Rules = policy.Rules with { HardTimeout = left > TimeSpan.Zero ? left : TimeSpan.Zero } };
+    }
+
     /// <summary>Runs a factory for its caller alone.</summary>
+    private ValueTask<T> LoadUncachedAsync<TLoader, T>(ScopeState scope, string key, TLoader loader, in EntryPolicy policy, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T> =>
+        policy.Rules.HardTimeout == Timeout.InfiniteTimeSpan
+            ? LoadUncachedAsync<TLoader, T>(scope, key, loader, cancellationToken)
+            : LoadUncachedAsync<TLoader, T>(scope, key, loader, policy.Rules.HardTimeout, cancellationToken);
+
+    private async ValueTask<T> LoadUncachedAsync<TLoader, T>(ScopeState scope, string key, TLoader loader, TimeSpan timeout, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T>
+    {
+        // Nobody else wants what it loads, so it need not go on when its caller has left.
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var load = Task.Run(() => LoadUncachedAsync<TLoader, T>(scope, key, loader, leaving.Token).AsTask(), CancellationToken.None);
+        await ((Task)load).WaitAsync(timeout, _clock.Provider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (load.IsCompleted)
+        {
+            return await load.ConfigureAwait(false);
+        }
+
+        Observe(load);
+        await leaving.CancelAsync().ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        throw new TimeoutException(FormattableString.Invariant($"The value was not loaded within {timeout} (HardTimeout)."));
+    }
+
     private async ValueTask<T> LoadUncachedAsync<TLoader, T>(ScopeState scope, string key, TLoader loader, CancellationToken cancellationToken)
         where TLoader : struct, ILoader<T>
     {
@@ -155,10 +204,11 @@ internal sealed partial class CacheEngine
                 flight.FoundTags = null;
                 if (_second is null && entry.Terms is not null)
                 {
-                    flight.Stale = entry;
+                    flight.Replaces(entry);
                     if (IsHeld(load) && await StandInAsync(flight, load.Policy, Held).ConfigureAwait(false) is { StandsIn: true } held)
                     {
-                        flight.Succeed(Shareable(load, held.Value));
+                        flight.IsHeldBack = true;
+                        flight.Succeed(FlightResult<T>.Unshareable);
                         return held.Value;
                     }
                 }
@@ -187,7 +237,7 @@ internal sealed partial class CacheEngine
                 value = default!;
             }
 
-            flight.Succeed(load.Result ?? Shareable(load, value));
+            flight.Succeed(flight.IsHeldBack ? FlightResult<T>.Unshareable : load.Result ?? Shareable(load, value));
             return value;
         }
         catch (Exception exception)
@@ -195,9 +245,9 @@ internal sealed partial class CacheEngine
             // When all callers have left there is nobody to stand in for.
             if (!flight.Token.IsCancellationRequested && await StandInAsync(flight, load.Policy, Failed).ConfigureAwait(false) is { StandsIn: true } standIn)
             {
+                // Each of those who joined asks for itself.
                 LogStandIn<T>(exception);
-                flight.Kind = flight.Stale is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
-                flight.Succeed(Shareable(load, standIn.Value));
+                flight.Fail(exception);
                 return standIn.Value;
             }
 
@@ -212,6 +262,12 @@ internal sealed partial class CacheEngine
         finally
         {
             _flights.Remove(flight);
+            if (flight.IsDetached)
+            {
+                flight.DisposeToken();
+                Interlocked.Decrement(ref _refreshes);
+            }
+
             if (load.Due is { } due)
             {
                 // Not before the flight is out of the table: it would be joined.
@@ -474,6 +530,9 @@ internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? ta
 
     /// <summary>The entry that this load replaces in the background, while it is served.</summary>
     public MemoryEntry? Refreshes { get; init; }
+
+    /// <summary>Tags of that entry.</summary>
+    public Group[]? Watched => Refreshes?.Tags;
 
     /// <summary>An entry found on the way that is served and due for a load in the background.</summary>
     public MemoryEntry? Due { get; set; }

@@ -29,8 +29,11 @@ internal sealed partial class CacheEngine
             return new(value);
         }
 
-        return LoadAsync<PlainLoader<TState, T>, T>(
-            scope, keyText ?? key.ToString(), new PlainLoader<TState, T>(state, factory), new EntryPolicy(scope.Defaults, options), tags, cancellationToken);
+        var policy = new EntryPolicy(scope.Defaults, options);
+        var loader = new PlainLoader<TState, T>(state, factory);
+        return TryHitLate<PlainLoader<TState, T>, T>(scope, key, loader, policy, tags, out value)
+            ? new(value)
+            : LoadAsync<PlainLoader<TState, T>, T>(scope, keyText ?? key.ToString(), loader, policy, tags, cancellationToken);
     }
 
     /// <summary>The same for a factory that decides about its entry.</summary>
@@ -54,8 +57,9 @@ internal sealed partial class CacheEngine
             return new(value);
         }
 
-        return LoadAsync<ContextLoader<TState, T>, T>(
-            scope, key, new ContextLoader<TState, T>(state, factory), new EntryPolicy(scope.Defaults, callPolicy), tags, cancellationToken);
+        var policy = new EntryPolicy(scope.Defaults, callPolicy);
+        var loader = new ContextLoader<TState, T>(state, factory);
+        return TryHitLate<ContextLoader<TState, T>, T>(scope, key, loader, policy, tags, out value) ? new(value) : LoadAsync<ContextLoader<TState, T>, T>(scope, key, loader, policy, tags, cancellationToken);
     }
 
     /// <summary>What the cache holds, without running a factory. What only the second level holds is in memory afterwards.</summary>

@@ -45,7 +45,7 @@ internal sealed partial class CacheEngine
                 if (_clock.Now >= nextSweep)
                 {
                     nextSweep = EngineClock.AddSaturating(_clock.Now, SweepInterval);
-                    _memory.Sweep(_clock.Now, entry => _second is null && !entry.IsCurrent());
+                    _memory.Sweep(_clock.Now, entry => _second is null && !entry.IsCurrent() && entry.Terms?.MayStandIn(_clock.Now) is not true);
                 }
             }
             catch (OperationCanceledException) when (token.IsCancellationRequested)

@@ -34,7 +34,7 @@ internal sealed partial class CacheEngine
             if (now < entry.Terms?.StaleUntil)
             {
                 // Left where it is: it may have to stand in, and whatever is loaded replaces it.
-                flight.Stale = entry;
+                flight.Replaces(entry);
             }
             else
             {
@@ -55,6 +55,7 @@ internal sealed partial class CacheEngine
 
         if (IsHeld(load) && await StandInAsync(flight, load.Policy, Held).ConfigureAwait(false) is { StandsIn: true } held)
         {
+            flight.IsHeldBack = true;
             return held.Value;
         }
 
@@ -62,6 +63,9 @@ internal sealed partial class CacheEngine
         {
             return refresh.Value;
         }
+
+        // What there is to stand in is known now; another node's load may have to be waited for.
+        flight.StartFactory();
 
         // One call pays for one silence of the server, not for one per step.
         var answers = !found.IsUnanswered && !_second!.IsOpen && !MustReapply;
@@ -82,14 +86,14 @@ internal sealed partial class CacheEngine
         var (lease, origin) = (start.Lease, start.Origin);
         try
         {
-            var activity = origin is not null && loader.TakesContext ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
+            var activity = origin is not null && (loader.TakesContext || load.Watched is not null) ? await _stamps!.GetAsync(scope.TagActivity, TimeSpan.Zero).ConfigureAwait(false) : 0;
             var value = await RunFactoryAsync(load, loader).ConfigureAwait(false);
             if (!TryAddLateTags(load, start.Generation) || load.IsNotStored)
             {
                 return value;
             }
 
-            if (origin is not null && load.LateTags is not null)
+            if (origin is not null && (load.LateTags is not null || load.Watched is not null))
             {
                 origin = await CaptureLateTagsAsync(load, origin, activity).ConfigureAwait(false);
                 if (origin is null)
@@ -153,7 +157,7 @@ internal sealed partial class CacheEngine
         }
 
         // What was invalidated is read only where it may stand in all the same.
-        var mayBeInvalid = terms.StaleIfError > -left && load.Policy.Rules.StaleIfErrorServes == StaleValues.Invalidated;
+        var mayBeInvalid = !header.IsNotFound && terms.StaleIfError > 0 && terms.StaleIfError > -left && load.Policy.Rules.StaleIfErrorServes == StaleValues.Invalidated;
         var scope = load.Flight.Key.Scope;
         var scopeStamp = await _stamps!.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false);
         if (scopeStamp != header.ScopeStamp && await _stamps.QuestionAsync(scope.Levels).ConfigureAwait(false))
@@ -192,7 +196,6 @@ internal sealed partial class CacheEngine
             var metadata = Metadata(load.Flight.Key, load.Policy, terms, life, left, header.Created, isCurrent ? load.Flight.Generation : NeverCurrent, origin, groups, payload.Length);
             if (header.IsNotFound)
             {
-                load.Flight.Kind = CacheResultKind.NotFound;
                 value = default!;
                 entry = new NegativeEntry(metadata);
             }
@@ -225,13 +228,13 @@ internal sealed partial class CacheEngine
         var isDue = false;
         if (left <= 0 || !isCurrent)
         {
-            var read = isCurrent ? entry.Terms!.Read(entry.FreshUntil, _clock.Now, load.Policy.RunsFactory, out _) : LateRead.None;
+            var read = isCurrent ? ReadTerms(entry, load) : LateRead.None;
             if (read == LateRead.None || load.Refreshes is not null)
             {
                 // This node's own copy knows when the last load was tried.
                 if (entry is not NegativeEntry && load.Flight.Stale?.Origin?.Id != header.Id)
                 {
-                    load.Flight.Stale = entry;
+                    load.Flight.Replaces(entry);
                 }
 
                 return invalid;
@@ -241,7 +244,7 @@ internal sealed partial class CacheEngine
         }
         else if (entry.Terms is not null)
         {
-            isDue = entry.Terms.Read(entry.FreshUntil, _clock.Now, load.Policy.RunsFactory && load.Refreshes is null, out _) == LateRead.Refresh;
+            isDue = ReadTerms(entry, load) == LateRead.Refresh;
         }
 
         if (isDue)
@@ -256,9 +259,18 @@ internal sealed partial class CacheEngine
 
         // Fenced means that the key was changed after this read began: good enough for callers who came before, but not to keep.
         load.Flight.FoundTags = groups;
+        load.Flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
         StoreInMemory(load, entry);
         CountHit("second");
         return new Found<T>(value);
+    }
+
+    // An entry that a refresh finds is not refreshed in turn at once.
+    private LateRead ReadTerms<T>(MemoryEntry entry, Load<T> load)
+    {
+        var now = _clock.Now;
+        var refreshes = load.Policy.RunsFactory && load.Refreshes is null;
+        return entry.Terms is null ? LateRead.Serve : entry.Terms.Read(entry, now, refreshes ? now + BackgroundPatience : 0, VerifyBy(entry.VerifiedAt));
     }
 
     /// <summary>The groups of stored tags (null for none), and their stamps if each is still the current one; or that one could not be read.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Larder.Diagnostics;
 
 namespace Larder.Engine;
@@ -23,25 +24,37 @@ internal sealed partial class CacheEngine
         var began = _clock.Provider.GetTimestamp();
         try
         {
-            if (rules.SoftTimeout != Timeout.InfiniteTimeSpan && !await EndsWithinAsync(load, rules.SoftTimeout).ConfigureAwait(false))
+            // The soft timeout counts from when the load began: who comes later need not wait that long again.
+            if (rules.SoftTimeout != Timeout.InfiniteTimeSpan && !await EndsWithinAsync(load, rules.SoftTimeout - EngineClock.Span(flight.Age)).ConfigureAwait(false))
             {
                 // Only then is it known what the second level has to offer.
-                if (await EndsWithinAsync(Task.WhenAny(load, flight.FactoryStart), rules.HardTimeout == Timeout.InfiniteTimeSpan ? rules.HardTimeout : Left()).ConfigureAwait(false)
-                    && !load.IsCompleted
-                    && await StandInAsync(flight, policy, TimedOut).ConfigureAwait(false) is { StandsIn: true } early)
+                if (await EndsWithinAsync(Task.WhenAny(load, flight.FactoryStart), Left()).ConfigureAwait(false) && !load.IsCompleted)
                 {
-                    Abandon(load);
-                    return early;
+                    var standIn = StandInAsync(flight, policy, TimedOut).AsTask();
+                    if (await EndsWithinAsync(standIn, Left()).ConfigureAwait(false) && await standIn.ConfigureAwait(false) is { StandsIn: true } early)
+                    {
+                        Abandon(flight, load);
+                        return early;
+                    }
                 }
             }
 
-            if (!load.IsCompleted && rules.HardTimeout != Timeout.InfiniteTimeSpan && !await EndsWithinAsync(load, Left()).ConfigureAwait(false))
+            // Whether a value may stand in is found out ahead, so that asking does not take longer than the caller waits.
+            if (!load.IsCompleted && rules.HardTimeout != Timeout.InfiniteTimeSpan)
             {
-                Abandon(load);
-                return await StandInAsync(flight, policy, TimedOut).ConfigureAwait(false) is { StandsIn: true } late
-                    ? late
-                    : throw new TimeoutException(
-                        FormattableString.Invariant($"The value was not loaded within {rules.HardTimeout} (HardTimeout). The load goes on in the background, and what it loads is stored."));
+                var ahead = rules.HardTimeout / 2 < _timeouts.Read ? rules.HardTimeout / 2 : _timeouts.Read;
+                if (!await EndsWithinAsync(load, Left() - ahead).ConfigureAwait(false))
+                {
+                    var mayStandIn = MayStandInAsync(flight, policy).AsTask();
+                    if (!await EndsWithinAsync(load, Left()).ConfigureAwait(false))
+                    {
+                        Abandon(flight, load);
+                        return mayStandIn.IsCompletedSuccessfully && await mayStandIn.ConfigureAwait(false) && TryTakeStandIn<T>(flight, policy, TimedOut, out var value)
+                            ? (true, value)
+                            : throw new TimeoutException(
+                                FormattableString.Invariant($"The value was not loaded within {rules.HardTimeout} (HardTimeout). The load goes on in the background, and what it loads is stored."));
+                    }
+                }
             }
 
             await load.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -55,12 +68,17 @@ internal sealed partial class CacheEngine
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && !load.IsCompleted)
         {
             flight.Leave();
-            Abandon(load);
+            Observe(load);
             throw;
         }
 
         TimeSpan Left()
         {
+            if (rules.HardTimeout == Timeout.InfiniteTimeSpan)
+            {
+                return rules.HardTimeout;
+            }
+
             var left = rules.HardTimeout - _clock.Provider.GetElapsedTime(began);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
@@ -69,6 +87,7 @@ internal sealed partial class CacheEngine
         {
             if (!task.IsCompleted)
             {
+                time = time == Timeout.InfiniteTimeSpan || time > TimeSpan.Zero ? time : TimeSpan.Zero;
                 await task.WaitAsync(time, _clock.Provider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (!task.IsCompleted)
                 {
@@ -90,33 +109,41 @@ internal sealed partial class CacheEngine
             return (true, stored);
         }
 
-        if (flight.Stale is not { Terms: { } terms } entry || flight.IsFenced || _clock.Now >= terms.StaleUntil)
+        return await MayStandInAsync(flight, policy).ConfigureAwait(false) && TryTakeStandIn<T>(flight, policy, reason, out var value) ? (true, value) : default;
+    }
+
+    // Asked again when it is taken: what was certain a moment ago may have been invalidated since.
+    private bool TryTakeStandIn<T>(Flight<T> flight, EntryPolicy policy, string reason, [MaybeNullWhen(false)] out T value)
+    {
+        value = default;
+        if (flight.Stale is not { } entry
+            || flight.IsFenced
+            || (policy.Rules.StaleIfErrorServes == StaleValues.Verified && !entry.IsCurrent())
+            || (policy.Rules.StaleIfErrorServes == StaleValues.Unverified && entry.IsKnownInvalid())
+            || !TryReadEntry(entry, out value))
         {
-            return default;
+            return false;
         }
 
-        if (!await MayStandInAsync(entry, policy.Rules.StaleIfErrorServes).ConfigureAwait(false) || flight.IsFenced || !TryReadEntry<T>(entry, out var value))
+        if (reason == Failed)
         {
-            return default;
-        }
-
-        if (reason != Held)
-        {
-            HoldOver(flight, entry, policy.Rules.StaleIfErrorThrottle, keep: true);
+            HoldOver(flight, entry, policy);
         }
 
         _metrics.Stale.Add(1, LarderMetrics.Tag("reason", reason));
-        return (true, value);
+        return true;
     }
 
-    private async ValueTask<bool> MayStandInAsync(MemoryEntry entry, StaleValues values)
+    /// <summary>Whether the stale value that a load has found may be served.</summary>
+    private async ValueTask<bool> MayStandInAsync<T>(Flight<T> flight, EntryPolicy policy)
     {
-        if (values == StaleValues.Invalidated)
+        var now = _clock.Now;
+        if (flight.Stale is not { Terms: { } terms } entry || flight.IsFenced || !terms.MayStandIn(now))
         {
-            return true;
+            return false;
         }
 
-        var now = _clock.Now;
+        var values = policy.Rules.StaleIfErrorServes;
         if (now < Volatile.Read(ref _trustedUntil) && now < VerifyBy(entry.VerifiedAt) && entry.IsCurrent())
         {
             return true;
@@ -124,24 +151,31 @@ internal sealed partial class CacheEngine
 
         if (_second is null)
         {
-            return entry.IsCurrent();
+            return values == StaleValues.Invalidated || entry.IsCurrent();
         }
 
-        return await VerifyAsync(entry, entry.Scope.PhysicalKey(entry.Key)).ConfigureAwait(false) switch
+        var physicalKey = entry.Scope.PhysicalKey(entry.Key);
+        if (values == StaleValues.Invalidated && !_pending.HasKey(physicalKey) && entry.Origin is { Id: not 0 } origin && !MustReapply)
+        {
+            // Whatever became of its tags, a key that someone removed is not there any more.
+            var id = await _second.GetIdAsync(physicalKey).ConfigureAwait(false);
+            return !id.Succeeded || id.Value == origin.Id;
+        }
+
+        return await VerifyAsync(entry, physicalKey).ConfigureAwait(false) switch
         {
             Verification.Valid => true,
-            Verification.Unknown => values == StaleValues.Unverified && !entry.IsKnownInvalid(),
+            Verification.Unknown => values != StaleValues.Verified && !entry.IsKnownInvalid(),
             _ => false,
         };
     }
 
     /// <summary>Notes that a load was tried, so that the next callers are given the value without another try for a while.</summary>
-    private void HoldOver<T>(Flight<T> flight, MemoryEntry entry, TimeSpan throttle, bool keep)
+    private void HoldOver<T>(Flight<T> flight, MemoryEntry entry, EntryPolicy policy)
     {
         var now = _clock.Now;
-        entry.Terms!.Hold(EngineClock.AddSaturating(now, throttle), endsRefresh: false);
-        entry.Serve(Math.Min(entry.Terms.ServeUntil(entry.FreshUntil, now), VerifyBy(entry.VerifiedAt)));
-        if (keep && entry.Residence == EntryResidence.None)
+        entry.Terms!.Hold(entry, now, EngineClock.AddSaturating(now, policy.Rules.StaleIfErrorThrottle), endsRefresh: false, VerifyBy(entry.VerifiedAt));
+        if (entry.Residence == EntryResidence.None && (policy.WritesMemory || !_keepsMemory))
         {
             // It came from the second level.
             flight.Store((_memory, entry), static state =>
@@ -154,5 +188,22 @@ internal sealed partial class CacheEngine
         }
     }
 
-    private static void Abandon(Task load) => _ = load.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
+    /// <summary>A caller stops waiting for a load that is to go on, unless too many go on already.</summary>
+    private void Abandon<T>(Flight<T> flight, Task load)
+    {
+        Observe(load);
+        if (Interlocked.Increment(ref _refreshes) > _options.MaximumBackgroundLoads)
+        {
+            Interlocked.Decrement(ref _refreshes);
+            flight.Leave();
+        }
+        else if (!flight.TryDetach(_stoppingToken))
+        {
+            // Others wait for it, or it has ended.
+            Interlocked.Decrement(ref _refreshes);
+        }
+    }
+
+    // Nobody else will look at how it ends.
+    private static void Observe(Task load) => _ = load.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);
 }

@@ -85,7 +85,15 @@ internal sealed partial class CacheEngine
             }
         }
 
-        entry.Verified(generation, now, ServeUntil(entry.Terms, entry.FreshUntil, now));
+        if (entry.Terms is { } terms)
+        {
+            terms.Verified(entry, generation, now, VerifyBy(now));
+        }
+        else
+        {
+            entry.Verified(generation, now, Math.Min(entry.FreshUntil, VerifyBy(now)));
+        }
+
         return Verification.Valid;
     }
 

@@ -48,6 +48,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         IServiceScopeFactory? scopes = null)
     {
         _stoppingToken = _stopping.Token;
+        BackgroundPatience = EngineClock.Milliseconds(options.LeaseDuration * 6);
         _scopes = scopes;
         _random = random ?? Random.Shared;
         _options = options;

@@ -34,7 +34,7 @@ internal readonly record struct EntryPolicy
 
     public HybridCacheEntryFlags Flags { get; init; }
 
-    public EntryRules Rules { get; private init; }
+    public EntryRules Rules { get; init; }
 
     /// <summary>How long the second level and the stamps must last: the entry's life and what it may be used beyond it.</summary>
     public TimeSpan Retention => Expiration > TimeSpan.MaxValue - Rules.StaleLife ? TimeSpan.MaxValue : Expiration + Rules.StaleLife;

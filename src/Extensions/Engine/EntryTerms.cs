@@ -7,13 +7,14 @@ namespace Larder.Engine;
 /// <remarks>
 /// <para>A hit compares the clock with one number, <see cref="MemoryEntry.ServeUntil"/>, which is the next moment at which something is to be
 /// done: start a refresh, expire, note a read. Whoever comes after it asks here (see <c>CacheEngine.Late</c>), does what is due and moves that
-/// number on. All of it happens under the lock of this object, so one caller starts a refresh and the others go on as hits.</para>
+/// number on. All of it happens under the lock of this object, the moving on too, so one caller starts a refresh, the others go on as hits, and no late
+/// writer puts back what an earlier state allowed.</para>
 /// <para>The second level holds the same terms, so they are the entry's on every node, whoever stored it.</para>
 /// </remarks>
 internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms stored)
 {
     private readonly Lock _lock = new();
-    private bool _refreshing;
+    private long _refreshUntil;
     private long _retryAt;
     private long _readAt;
     private long _touchAt;
@@ -35,7 +36,7 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
     /// <summary>After a failed load: until when the value is served without another try. Zero if there was none.</summary>
     public long RetryAt => Volatile.Read(ref _retryAt);
 
-    /// <summary>Until when a copy that is fresh until <paramref name="freshUntil"/> is served by a plain look, seen from <paramref name="now"/>.</summary>
+    /// <summary>Until when a new copy that is fresh until <paramref name="freshUntil"/> is served by a plain look.</summary>
     public long ServeUntil(long freshUntil, long now)
     {
         lock (_lock)
@@ -44,19 +45,32 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
         }
     }
 
-    /// <summary>Whether an entry that slides has been read lately enough.</summary>
-    public bool IsAwake(long now) => !Slides || now < Volatile.Read(ref _readAt) + Stored.SlidingWindow;
-
-    /// <summary>What a read is to do that comes after <see cref="MemoryEntry.ServeUntil"/>; the entry is known to be valid otherwise.</summary>
-    /// <param name="freshUntil">Until when this node's copy is fresh.</param>
-    /// <param name="now">The present.</param>
-    /// <param name="mayLoad">Whether the caller has a factory to refresh with.</param>
-    /// <param name="serveUntil">Until when the entry is served by a plain look from now on.</param>
-    public LateRead Read(long freshUntil, long now, bool mayLoad, out long serveUntil)
+    /// <summary>The entry was verified: notes that, and until when a plain look serves it.</summary>
+    public void Verified(MemoryEntry entry, long generation, long now, long verifyBy)
     {
         lock (_lock)
         {
-            serveUntil = 0;
+            entry.Verified(generation, now, Math.Min(ServeUntilLocked(entry.FreshUntil, now), verifyBy));
+        }
+    }
+
+    /// <summary>Whether an entry that slides has been read lately enough.</summary>
+    public bool IsAwake(long now) => !Slides || now < Volatile.Read(ref _readAt) + Stored.SlidingWindow;
+
+    /// <summary>Whether the value may stand in for one that cannot be loaded, as far as time goes. One that slides expires when it falls asleep.</summary>
+    public bool MayStandIn(long now) =>
+        Stored.StaleIfError > 0 && now < StaleUntil && (!Slides || now < EngineClock.AddSaturating(Volatile.Read(ref _readAt) + Stored.SlidingWindow, Stored.StaleIfError));
+
+    /// <summary>What a read is to do that comes after <see cref="MemoryEntry.ServeUntil"/>; the entry is known to be valid otherwise.</summary>
+    /// <param name="entry">The entry, whose <see cref="MemoryEntry.ServeUntil"/> is moved on.</param>
+    /// <param name="now">The present.</param>
+    /// <param name="refreshUntil">If the caller has a factory to refresh with, how long the others leave it to that one; otherwise zero.</param>
+    /// <param name="verifyBy">Until when it may be served without being compared with the second level.</param>
+    public LateRead Read(MemoryEntry entry, long now, long refreshUntil, long verifyBy)
+    {
+        var freshUntil = entry.FreshUntil;
+        lock (_lock)
+        {
             if (!IsAwake(now))
             {
                 return LateRead.None;
@@ -66,22 +80,23 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
             if (now < freshUntil)
             {
                 result = LateRead.Serve;
-                if (now >= refreshAt && now >= _retryAt && !_refreshing && mayLoad)
+                if (now >= refreshAt && now >= _retryAt && now >= _refreshUntil && refreshUntil > now)
                 {
-                    _refreshing = true;
+                    _refreshUntil = refreshUntil;
                     result = LateRead.Refresh;
                 }
             }
-            else if (now >= Expires && now < RevalidateUntil)
+            else if (now >= Expires && now < RevalidateUntil && freshUntil >= Expires)
             {
+                // A copy that ended before its value did is not what the others may have by now.
                 result = LateRead.Serve;
-                if (now >= _retryAt && !_refreshing && mayLoad)
+                if (now >= _retryAt && now >= _refreshUntil && refreshUntil > now)
                 {
-                    _refreshing = true;
+                    _refreshUntil = refreshUntil;
                     result = LateRead.Refresh;
                 }
             }
-            else if (now < _retryAt && now < StaleUntil)
+            else if (now < _retryAt && MayStandIn(now))
             {
                 result = LateRead.Serve;
             }
@@ -89,14 +104,14 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
             if (result != LateRead.None)
             {
                 Volatile.Write(ref _readAt, now);
-                if (Slides && now >= _touchAt && result == LateRead.Serve)
+                if (Slides && now >= _touchAt && now < Expires && result == LateRead.Serve)
                 {
                     // Each eighth of the window: the second level keeps the entry for that much longer.
                     _touchAt = now + (Stored.SlidingWindow / 8);
                     result = LateRead.Touch;
                 }
 
-                serveUntil = ServeUntilLocked(freshUntil, now);
+                entry.Serve(Math.Min(ServeUntilLocked(freshUntil, now), verifyBy));
             }
 
             return result;
@@ -111,7 +126,12 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
     }
 
     /// <summary>A refresh has ended without replacing the entry, or a load has failed and the value stands in: not tried again before <paramref name="retryAt"/>.</summary>
-    public void Hold(long retryAt, bool endsRefresh)
+    /// <param name="entry">The entry.</param>
+    /// <param name="now">The present.</param>
+    /// <param name="retryAt">When it may be tried again.</param>
+    /// <param name="endsRefresh">Whether the claim of <see cref="LateRead.Refresh"/> is given back.</param>
+    /// <param name="verifyBy">Until when it may be served without being compared with the second level.</param>
+    public void Hold(MemoryEntry entry, long now, long retryAt, bool endsRefresh, long verifyBy)
     {
         lock (_lock)
         {
@@ -122,8 +142,10 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
 
             if (endsRefresh)
             {
-                _refreshing = false;
+                _refreshUntil = 0;
             }
+
+            entry.Serve(Math.Min(ServeUntilLocked(entry.FreshUntil, now), verifyBy));
         }
     }
 
@@ -137,14 +159,14 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
 
         // While a refresh is under way, or none is to be tried, hits are plain hits to the end of what may be served.
         var end = freshUntil < Expires ? freshUntil : Math.Max(RevalidateUntil, freshUntil);
-        if (_refreshing)
+        if (now < _refreshUntil)
         {
-            return end;
+            return Math.Min(end, _refreshUntil);
         }
 
         if (now < _retryAt)
         {
-            return Math.Min(_retryAt, Math.Max(end, now < freshUntil ? 0 : StaleUntil));
+            return Math.Min(_retryAt, Math.Max(end, now >= freshUntil && MayStandIn(now) ? StaleUntil : 0));
         }
 
         return now < refreshAt ? Math.Min(refreshAt, freshUntil) : now < freshUntil ? now : 0;

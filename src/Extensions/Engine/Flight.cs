@@ -17,6 +17,9 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     private Exception? _failure;
     private bool _ended;
     private int _callers = 1;
+    private bool _detached;
+    private CancellationTokenRegistration _stop;
+    private readonly long _beganAt = key.Scope.Engine.Clock.Now;
 
     public Group[]? Tags { get; } = tags;
 
@@ -31,9 +34,37 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
         new(key, flags, generation, tags, cancellable: false) { IsRefresh = true, _cancellation = CancellationTokenSource.CreateLinkedTokenSource(stopping) };
 
     /// <summary>The value that the load is to replace, if it was found; set before <see cref="FactoryStart"/>.</summary>
-    public MemoryEntry? Stale { get; set; }
+    public MemoryEntry? Stale { get; private set; }
 
-    /// <summary>Ends when the load has seen what there is and runs its factory.</summary>
+    /// <summary>
+    /// The load is to replace this entry. What invalidates the one invalidates what is loaded in its place, whether or not its callers name
+    /// the tags.
+    /// </summary>
+    public void Replaces(MemoryEntry entry)
+    {
+        FoundTags = entry.Tags;
+        Stale = entry;
+    }
+
+    /// <summary>How long the load runs, in milliseconds.</summary>
+    public long Age => Key.Scope.Engine.Clock.Now - _beganAt;
+
+    /// <summary>The load was not begun, because one has failed a moment ago: each caller asks for itself whether the stale value may stand in.</summary>
+    public bool IsHeldBack { get; set; }
+
+    /// <summary>Whether the load goes on although nobody waits for it.</summary>
+    public bool IsDetached
+    {
+        get
+        {
+            lock (Sync)
+            {
+                return _detached;
+            }
+        }
+    }
+
+    /// <summary>Ends when the load has seen what there is, and waits for another node or runs its factory.</summary>
     public Task FactoryStart
     {
         get
@@ -100,7 +131,7 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
 
         lock (Sync)
         {
-            if (_callers == 0 || IsFenced)
+            if ((_callers == 0 && !_detached) || IsFenced || IsOverdue)
             {
                 return false;
             }
@@ -116,7 +147,16 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     }
 
     /// <summary>Whether a caller of <paramref name="other"/> might join this load.</summary>
-    public bool IsAsGoodAs(Flight<T> other) => !IsFenced && IsUpToDate(other._flags, other.Tags);
+    public bool IsAsGoodAs(Flight<T> other)
+    {
+        lock (Sync)
+        {
+            return !IsFenced && !IsOverdue && IsUpToDate(other._flags, other.Tags);
+        }
+    }
+
+    // A load that nobody waits for and that never ends must not keep its key from being loaded.
+    private bool IsOverdue => (IsRefresh || _detached) && Age >= Key.Scope.Engine.BackgroundPatience;
 
     private bool IsUpToDate(HybridCacheEntryFlags wanted, Group[]? wantedTags) =>
         wanted == _flags && Key.Scope.Generation <= Generation && !AnyLater(Tags) && !AnyLater(FoundTags) && !AnyLater(wantedTags);
@@ -156,7 +196,7 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     {
         lock (Sync)
         {
-            if (--_callers > 0)
+            if (--_callers > 0 || _detached)
             {
                 return;
             }
@@ -164,6 +204,29 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
 
         // Not on this thread: what the factory has hung on its token is no business of the caller that leaves.
         _ = _cancellation?.CancelAsync();
+    }
+
+    /// <summary>A caller gave up waiting, and the load is to go on. Says whether that was the last one: then the load goes on by itself, until <paramref name="stopping"/>.</summary>
+    public bool TryDetach(CancellationToken stopping)
+    {
+        lock (Sync)
+        {
+            if (--_callers > 0 || _detached || _ended)
+            {
+                return false;
+            }
+
+            _detached = true;
+            _stop = stopping.UnsafeRegister(static flight => _ = ((Flight<T>)flight!)._cancellation?.CancelAsync(), this);
+            return true;
+        }
+    }
+
+    /// <summary>The load has ended and nothing watches its token any more.</summary>
+    public void DisposeToken()
+    {
+        _stop.Dispose();
+        _cancellation?.Dispose();
     }
 
     public void StartFactory()
@@ -175,7 +238,7 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
             waiters = _factoryStart;
         }
 
-        waiters?.SetResult();
+        waiters?.TrySetResult();
     }
 
     public void Succeed(in FlightResult<T> result)

@@ -132,7 +132,7 @@ internal sealed class MemoryLevel
         var removed = 0;
         foreach (var (_, entry) in _entries)
         {
-            if (((now >= entry.ExpiresAt || entry.Terms?.IsAwake(now) == false) && Remove(entry, EntryDeparture.Expired)) || (isDead(entry) && Remove(entry, EntryDeparture.Invalidated)))
+            if (((now >= entry.ExpiresAt || (entry.Terms is { } terms && !terms.IsAwake(now) && !terms.MayStandIn(now))) && Remove(entry, EntryDeparture.Expired)) || (isDead(entry) && Remove(entry, EntryDeparture.Invalidated)))
             {
                 removed++;
             }

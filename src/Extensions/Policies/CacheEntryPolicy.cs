@@ -9,6 +9,8 @@ namespace Larder;
 /// </summary>
 public sealed class CacheEntryPolicy
 {
+    private const int MaximumMerged = 16;
+
     private Merged? _merged;
 
     /// <summary>How long the entry lives. Zero: the call is not cached.</summary>
@@ -63,9 +65,15 @@ public sealed class CacheEntryPolicy
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range, or does not go with another.</exception>
     internal EntryRules Over(EntryRules rules)
     {
-        if (_merged is { } merged && ReferenceEquals(merged.Over, rules))
+        var count = 0;
+        for (var merged = _merged; merged is not null; merged = merged.Next)
         {
-            return merged.Result;
+            if (ReferenceEquals(merged.Over, rules))
+            {
+                return merged.Result;
+            }
+
+            count++;
         }
 
         var result = rules.With(this);
@@ -74,9 +82,10 @@ public sealed class CacheEntryPolicy
             throw new ArgumentOutOfRangeException(name, value, $"It must be {expected}.");
         }
 
-        _merged = new Merged(rules, result);
+        // One for each namespace it is used in. Two callers at once may lose one of theirs, which is then worked out again.
+        _merged = new Merged(rules, result, count < MaximumMerged ? _merged : null);
         return result;
     }
 
-    private sealed record Merged(EntryRules Over, EntryRules Result);
+    private sealed record Merged(EntryRules Over, EntryRules Result, Merged? Next);
 }

@@ -27,7 +27,7 @@ public sealed class GuardedSecondLevelTests : IDisposable
     {
         var landing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _level.Before = (call, _) => call == "Set" ? landing.Task : Task.CompletedTask;
-        var writing = _guarded.SetAsync("key", new byte[64], Terms).AsTask();
+        var writing = _guarded.SetAsync(default, "key", new byte[64], Terms).AsTask();
         await _time.WaitForTimersAsync();
         _time.Advance(Timeout);
         Assert.False((await writing).Succeeded);
@@ -45,7 +45,7 @@ public sealed class GuardedSecondLevelTests : IDisposable
     {
         var landing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _level.Before = (call, _) => call == "Set" ? landing.Task : Task.CompletedTask;
-        var writing = _guarded.SetAsync("key", new byte[64], Terms).AsTask();
+        var writing = _guarded.SetAsync(default, "key", new byte[64], Terms).AsTask();
         await _time.WaitForTimersAsync();
         _time.Advance(Timeout);
         Assert.False((await writing).Succeeded);

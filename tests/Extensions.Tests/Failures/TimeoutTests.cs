@@ -88,7 +88,7 @@ public sealed class TimeoutTests : IDisposable
         Assert.Equal(1, measured.Observe(State));
         Assert.Equal(["second_level"], _metrics.OpenBreakers);
 
-        await _second.SetAsync("key", default, default);
+        await _second.SetAsync(default, "key", default, default);
         await _second.RemoveAsync("key");
         Assert.True(_second.RefusesRead());
         Assert.Equal(
@@ -139,7 +139,7 @@ public sealed class TimeoutTests : IDisposable
             LevelCall.GetId => Failure(_second.GetIdAsync("key")),
             LevelCall.GetStamp => Failure(_second.GetStampAsync("group", TimeSpan.FromDays(1))),
             LevelCall.TryLease => Failure(_second.TryLeaseAsync("key", 1, default)),
-            LevelCall.Set => Failure(_second.SetAsync("key", default, default)),
+            LevelCall.Set => Failure(_second.SetAsync(default, "key", default, default)),
             LevelCall.SetLeased => Failure(_second.SetLeasedAsync("key", 1, default, TimeSpan.FromDays(1))),
             LevelCall.RenewLease => Failure(_second.RenewLeaseAsync("key", 1)),
             LevelCall.ReleaseLease => Failure(_second.ReleaseLeaseAsync("key", 1)),
