@@ -90,7 +90,7 @@ internal sealed partial class CacheEngine
         }
     }
 
-    private void StartRefresh<TLoader, T>(MemoryEntry entry, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags)
+    private void StartRefresh<TLoader, T>(MemoryEntry entry, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, Flight<T>? foundBy = null)
         where TLoader : struct, ILoader<T>
     {
         if (Interlocked.Increment(ref _refreshes) > _options.MaximumBackgroundLoads || _stoppingToken.IsCancellationRequested)
@@ -105,7 +105,7 @@ internal sealed partial class CacheEngine
             var groups = ResolveTags(entry.Scope, tags, out var names);
             flight = Flight<T>.Refresh(new MemoryKey(entry.Scope, entry.Key), policy.Flags, _groups.Counter, groups, _stoppingToken);
             flight.Replaces(entry);
-            if (_flights.TryAddRefresh(flight))
+            if (_flights.TryAddRefresh(flight, foundBy, _memory))
             {
                 var load = new Load<T>(flight, policy, names, groups) { Refreshes = entry };
                 _ = Task.Run(() => RefreshAsync(load, loader, entry));
@@ -122,7 +122,7 @@ internal sealed partial class CacheEngine
             throw;
         }
 
-        // Someone loads it already.
+        // Someone loads it already, or has changed the key.
         flight?.DisposeToken();
         EndRefresh(entry, Crowded);
     }

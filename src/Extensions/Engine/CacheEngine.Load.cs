@@ -261,17 +261,17 @@ internal sealed partial class CacheEngine
         }
         finally
         {
+            if (load.Due is { } due)
+            {
+                // While the flight is in the table: a change of the key since it found the value shows in it.
+                StartRefresh<TLoader, T>(due, loader, load.Policy, load.TagNames, flight);
+            }
+
             _flights.Remove(flight);
             if (flight.IsDetached)
             {
                 flight.DisposeToken();
                 Interlocked.Decrement(ref _refreshes);
-            }
-
-            if (load.Due is { } due)
-            {
-                // Not before the flight is out of the table: it would be joined.
-                StartRefresh<TLoader, T>(due, loader, load.Policy, load.TagNames);
             }
         }
     }
@@ -280,7 +280,7 @@ internal sealed partial class CacheEngine
     private async ValueTask<(bool Ended, T Value)> TryAwaitRefreshAsync<T>(Load<T> load)
     {
         var flight = load.Flight;
-        if (RefreshCount == 0 || load.Refreshes is not null || !_flights.TryJoinRefresh<T>(flight.Key, load.Policy.Flags, load.Groups, out var refresh))
+        if (RefreshCount == 0 || load.Refreshes is not null || !_flights.TryJoinRefresh(flight, load.Policy.Flags, load.Groups, out var refresh))
         {
             return default;
         }

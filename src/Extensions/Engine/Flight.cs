@@ -100,8 +100,10 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     /// </summary>
     public bool IsOvertaken => AnyLater(FoundTags);
 
-    /// <summary>The counter of invalidations when the load began.</summary>
-    public long Generation { get; } = generation;
+    /// <summary>The counter of invalidations when the load began, or when the load began whose result it takes.</summary>
+    public long Generation { get; private set; } = generation;
+
+    public void AgeTo(long generation) => Generation = Math.Min(Generation, generation);
 
     /// <summary>Cancelled when every caller has left. A caller that cannot leave keeps it from ever being cancelled.</summary>
     public CancellationToken Token => _cancellation?.Token ?? CancellationToken.None;

@@ -56,17 +56,25 @@ internal sealed class FlightTable
         }
     }
 
-    /// <summary>Joins a load of the key that goes on in the background, for a caller who would otherwise run its own.</summary>
-    public bool TryJoinRefresh<T>(MemoryKey key, HybridCacheEntryFlags flags, Group[]? tags, [NotNullWhen(true)] out Flight<T>? flight)
+    /// <summary>Joins a load of the key that goes on in the background, for a load that would otherwise run its own factory.</summary>
+    /// <remarks>
+    /// Who joins <paramref name="waiter"/> from now on is asked about invalidations since the older of the two began. Who has joined it before was
+    /// not, so then there is no joining a load that is older.
+    /// </remarks>
+    public bool TryJoinRefresh<T>(Flight<T> waiter, HybridCacheEntryFlags flags, Group[]? tags, [NotNullWhen(true)] out Flight<T>? flight)
     {
+        var key = waiter.Key;
         var stripe = Find(key);
         lock (stripe.Lock)
         {
             stripe.Activities.TryGetValue(key, out var first);
             for (var activity = first; activity is not null; activity = activity.Next)
             {
-                if (activity is Flight<T> { IsRefresh: true } existing && existing.TryJoin(flags, tags))
+                if (activity is Flight<T> { IsRefresh: true } existing
+                    && (existing.Generation >= waiter.Generation || !waiter.IsShared)
+                    && existing.TryJoin(flags, tags))
                 {
+                    waiter.AgeTo(existing.Generation);
                     flight = existing;
                     return true;
                 }
@@ -77,16 +85,28 @@ internal sealed class FlightTable
         return false;
     }
 
-    /// <summary>Adds a load in the background, unless one of the key is under way whose result would be as good.</summary>
-    public bool TryAddRefresh<T>(Flight<T> refresh)
+    /// <summary>Adds a load in the background, unless one of the key is under way whose result would be as good, or the key was changed.</summary>
+    /// <remarks>
+    /// The value that is to be replaced was found before this. A change of the key in between has fenced nothing that could tell, so it is looked
+    /// for here, where nothing can change: memory must still hold the very entry, or the flight that found it must not have been fenced.
+    /// </remarks>
+    /// <param name="refresh">The load.</param>
+    /// <param name="foundBy">The flight, still in the table, that found the value it replaces; null if it was found in memory.</param>
+    /// <param name="memory">The memory level.</param>
+    public bool TryAddRefresh<T>(Flight<T> refresh, KeyActivity? foundBy, MemoryLevel memory)
     {
         var stripe = Find(refresh.Key);
         lock (stripe.Lock)
         {
+            if (foundBy is null ? !memory.TryGet(refresh.Key.Scope, refresh.Key.Key, out var present) || !ReferenceEquals(present, refresh.Stale) : foundBy.IsFenced)
+            {
+                return false;
+            }
+
             stripe.Activities.TryGetValue(refresh.Key, out var first);
             for (var activity = first; activity is not null; activity = activity.Next)
             {
-                if (activity is Flight<T> existing && existing.IsAsGoodAs(refresh))
+                if (activity is Flight<T> existing && !ReferenceEquals(existing, foundBy) && existing.IsAsGoodAs(refresh))
                 {
                     return false;
                 }

@@ -79,12 +79,12 @@ public sealed class TimeoutTests : IDisposable
         Assert.Equal(0, measured.Observe(State));
 
         _level.Before = (_, _) => Task.FromException(new IOException("away"));
-        for (var i = 0; i < 4; i++)
+        for (var i = 0; i < 3; i++)
         {
             await _second.GetIdAsync("key");
         }
 
-        Assert.Equal(4, measured.Sum("larder.second_level.failures read error"));
+        Assert.Equal(3, measured.Sum("larder.second_level.failures read error"));
         Assert.Equal(1, measured.Observe(State));
         Assert.Equal(["second_level"], _metrics.OpenBreakers);
 

@@ -823,4 +823,56 @@ public sealed class PolicyEdgeTests : IAsyncDisposable
         await cache.GetOrCreateAsync("key", Down, policy);
         Assert.True(entry!.ServeUntil > engine.Clock.Now, $"every hit takes the slow path: {entry.ServeUntil} at {engine.Clock.Now}");
     }
+
+    [Fact]
+    public async Task A_refresh_that_a_hit_from_before_a_removal_starts_after_it_brings_nothing_back()
+    {
+        var serializer = new BoxSerializer();
+        var engine = Make(services: s => s.AddSingleton<IHybridCacheSerializer<Box>>(serializer));
+        var cache = Cache(engine);
+        var policy = new CacheEntryPolicy { Expiration = TimeSpan.FromMinutes(10), EarlyRefreshThreshold = 0.8 };
+        await cache.GetOrCreateAsync<Box>("key", (_, _) => new(new Box { Text = "v1" }), policy);
+        _clock.Advance(TimeSpan.FromMinutes(9));
+        var (reading, goOn) = (new ManualResetEventSlim(), new ManualResetEventSlim());
+        var reads = 0;
+        serializer.Reading = () => { if (Interlocked.Increment(ref reads) == 1) { reading.Set(); goOn.Wait(Patience); } };
+        var gate = new GatedFactory<Box>();
+        var hit = Task.Run(() => cache.GetOrCreateAsync<Box>("key", (_, t) => gate.LoadAsync(t), policy).AsTask());
+        reading.Wait(Patience);
+        await cache.RemoveAsync("key");
+        goOn.Set();
+        await hit;
+        await Settle(engine);
+
+        Assert.Equal(0, gate.Calls);
+        Assert.Equal("v2", (await cache.GetOrCreateAsync<Box>("key", (_, _) => new(new Box { Text = "v2" }), policy)).Text);
+    }
+
+    [Theory]
+    [InlineData("leases")]
+    [InlineData("foreign")]
+    public async Task The_same_when_the_entry_was_found_at_the_second_level(string kind)
+    {
+        var (server, foreign) = (new MemoryServer(), new ForeignHybridCache(_clock));
+        HookedSecondLevel? level = null;
+        var engine = kind == "leases"
+            ? Make(level = new HookedSecondLevel(server.Connect()), null, o => o.StampAge = TimeSpan.FromHours(20))
+            : Make(level = new HookedSecondLevel(new ForeignSecondLevel(foreign, null, null, TimeSpan.MaxValue, new EngineClock(_clock))), null, o => o.StampAge = TimeSpan.FromHours(20));
+        var cache = Cache(engine);
+        await cache.GetOrCreateAsync("key", Value("v1"), Early);
+        engine.Memory.Remove(Scope(engine), "key", EntryDeparture.Evicted);
+        _clock.Advance(TimeSpan.FromMinutes(9));
+        var (reached, open) = (new TaskCompletionSource(), new TaskCompletionSource());
+        level.After = (call, _) => { if (call != LevelCall.Get) return Task.CompletedTask; reached.TrySetResult(); return open.Task; };
+        var before = cache.GetOrCreateAsync("key", Down, Early).AsTask();
+        await reached.Task.WaitAsync(Patience);
+        await cache.RemoveAsync("key");
+        open.SetResult();
+        Assert.Equal("v1", await before);
+        await Task.Delay(100);
+        await Settle(engine);
+
+        // Removed and acknowledged long ago.
+        Assert.Equal("v2", await cache.GetOrCreateAsync("key", Value("v2"), Early));
+    }
 }
