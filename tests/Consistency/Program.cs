@@ -20,6 +20,8 @@ const string Help =
                    --keys 10000000   --memory-entries 20000   --memory-only
       backplane  delivery times, and messages per second between two nodes
                    --server redis   --messages 5000   --seconds 5
+      stampede   a hot key that expires while many read it: with early refresh nobody waits
+                   --callers 50   --seconds 10
 
     Exit code: 0 when what was promised held, 1 when not, 2 for a wrong command line.
     """;
@@ -38,6 +40,8 @@ try
             return await SoakCommand.RunAsync(new Arguments(args[1..]));
         case "backplane":
             return await BackplaneCommand.RunAsync(new Arguments(args[1..]));
+        case "stampede":
+            return await StampedeCommand.RunAsync(new Arguments(args[1..]));
         case "loader":
             return await LoaderCommand.RunAsync(args[1..]);
         case "node":
