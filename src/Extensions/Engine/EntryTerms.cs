@@ -36,6 +36,15 @@ internal sealed class EntryTerms(long expires, long refreshAt, StoredTerms store
     /// <summary>After a failed load: until when the value is served without another try. Zero if there was none.</summary>
     public long RetryAt => Volatile.Read(ref _retryAt);
 
+    /// <summary>Whether the others leave the entry to one who refreshes it.</summary>
+    public bool IsRefreshing(long now)
+    {
+        lock (_lock)
+        {
+            return now < _refreshUntil;
+        }
+    }
+
     /// <summary>Until when a new copy that is fresh until <paramref name="freshUntil"/> is served by a plain look.</summary>
     public long ServeUntil(long freshUntil, long now)
     {
