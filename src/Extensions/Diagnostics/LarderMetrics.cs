@@ -22,6 +22,7 @@ internal sealed class LarderMetrics : IDisposable
         Invalidations = _meter.CreateCounter<long>("larder.invalidations", "{invalidation}", "Invalidations by kind and origin.");
         Stale = _meter.CreateCounter<long>("larder.cache.stale", "{value}", "Values served after their expiration, by reason.");
         Refreshes = _meter.CreateCounter<long>("larder.cache.refreshes", "{load}", "Loads that ran in the background, by outcome.");
+        Unindexed = _meter.CreateCounter<long>("larder.index.failures", "{write}", "Writes whose sets could not be told of them.");
         Unstored = _meter.CreateCounter<long>("larder.load.unstored", "{load}", "Loaded values that were not stored, by reason.");
         SecondLevelFailures = _meter.CreateCounter<long>("larder.second_level.failures", "{failure}", "Operations at the second level that failed, by operation (read, write, invalidate) and reason (timeout, error, open: not tried).");
         BackplaneFailures = _meter.CreateCounter<long>("larder.backplane.failures", "{failure}", "Batches of messages to the other nodes that failed, by reason (timeout, error, open: not tried).");
@@ -33,6 +34,8 @@ internal sealed class LarderMetrics : IDisposable
     public Counter<long> Stale { get; }
 
     public Counter<long> Refreshes { get; }
+
+    public Counter<long> Unindexed { get; }
 
     public Counter<long> Misses { get; }
 

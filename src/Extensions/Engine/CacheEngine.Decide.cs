@@ -30,6 +30,7 @@ internal sealed partial class CacheEngine
             load.Policy = load.Policy.Decided(context);
             load.IsNotStored = context.IsNotStored;
             load.ETag = context.ETag ?? (context.IsNotModified ? context.StaleETag : null);
+            load.Indexes = context.AddedIndexes ?? (context.IsNotModified ? context.Stale?.Indexes : null);
             IEnumerable<string> added = context.AddedTags ?? [];
             if (context is { IsNotModified: true, Stale.Tags: { } kept })
             {
@@ -42,6 +43,7 @@ internal sealed partial class CacheEngine
         if (context is { IsNotFound: true } || (value is null && load.Policy.Rules.NullIsNotFound))
         {
             load.Flight.Kind = CacheResultKind.NotFound;
+            load.Indexes = null;
             load.Policy = load.Policy.Negative(context?.NotFoundExpiration);
         }
         else if (!load.IsNotStored && load.Policy.Rules.Validate is { } validate && !validate(value))

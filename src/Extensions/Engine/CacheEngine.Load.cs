@@ -404,18 +404,18 @@ internal sealed partial class CacheEngine
     }
 
     private EntryMetadata Metadata<T>(Load<T> load, long generation, EntryOrigin? origin, int payloadSize) =>
-        Metadata(load.Flight.Key, load.Policy, load.ETag, _clock.UtcNowMilliseconds, generation, origin, load.Groups, payloadSize);
+        Metadata(load.Flight.Key, load.Policy, load.ETag, _clock.UtcNowMilliseconds, generation, origin, load.Groups, load.Indexes, payloadSize);
 
     /// <summary>What a new entry is made of that was loaded or set just now.</summary>
-    private EntryMetadata Metadata(MemoryKey key, in EntryPolicy policy, string? etag, long created, long generation, EntryOrigin? origin, Group[]? tags, int payloadSize)
+    private EntryMetadata Metadata(MemoryKey key, in EntryPolicy policy, string? etag, long created, long generation, EntryOrigin? origin, Group[]? tags, CacheIndex[]? indexes, int payloadSize)
     {
         var life = EngineClock.Milliseconds(policy.Expiration);
-        return Metadata(key, policy, policy.StoredTerms(etag), life, life, created, generation, origin, tags, payloadSize);
+        return Metadata(key, policy, policy.StoredTerms(etag), life, life, created, generation, origin, tags, indexes, payloadSize);
     }
 
     /// <summary>What a new entry is made of that was given <paramref name="life"/> milliseconds, of which <paramref name="left"/> are left.</summary>
     private EntryMetadata Metadata(
-        MemoryKey key, in EntryPolicy policy, StoredTerms stored, long life, long left, long created, long generation, EntryOrigin? origin, Group[]? tags, int payloadSize)
+        MemoryKey key, in EntryPolicy policy, StoredTerms stored, long life, long left, long created, long generation, EntryOrigin? origin, Group[]? tags, CacheIndex[]? indexes, int payloadSize)
     {
         var now = _clock.Now;
         var expires = EngineClock.AddSaturating(now, left);
@@ -438,7 +438,8 @@ internal sealed partial class CacheEngine
             ServeUntil = ServeUntil(terms, freshUntil, now),
             VerifiedAt = now,
             CreatedAtUtc = created,
-            Size = EntryOverhead + (key.Key.Length * 2) + payloadSize + SizeOf(tags) + (terms is null ? 0 : EntryTerms.Overhead + ((stored.ETag?.Length ?? 0) * 2)),
+            Indexes = indexes,
+            Size = EntryOverhead + (key.Key.Length * 2) + payloadSize + SizeOf(tags) + SizeOf(indexes) + (terms is null ? 0 : EntryTerms.Overhead + ((stored.ETag?.Length ?? 0) * 2)),
             Tags = tags,
             Origin = origin,
         };
@@ -458,6 +459,9 @@ internal sealed partial class CacheEngine
 
         return size;
     }
+
+    // The texts, and a key's place in a set.
+    private static int SizeOf(CacheIndex[]? indexes) => indexes?.Sum(index => 100 + ((index.Name.Length + index.Value.Length) * 2)) ?? 0;
 
     private static int EstimateSize<T>(T value) => value is string text ? 24 + (text.Length * 2) : 24 + System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
 
@@ -521,6 +525,9 @@ internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? ta
     public string[]? LateTags { get; set; }
 
     public bool IsNotStored { get; set; }
+
+    /// <summary>The sets the value belongs to.</summary>
+    public CacheIndex[]? Indexes { get; set; }
 
     /// <summary>The value was stored wherever it was to be stored.</summary>
     public bool IsStored { get; set; }

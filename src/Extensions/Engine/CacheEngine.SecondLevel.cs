@@ -193,7 +193,7 @@ internal sealed partial class CacheEngine
         try
         {
             var origin = new EntryOrigin(header.Id, header.ScopeStamp, tagStamps);
-            var metadata = Metadata(load.Flight.Key, load.Policy, terms, life, left, header.Created, isCurrent ? load.Flight.Generation : NeverCurrent, origin, groups, payload.Length);
+            var metadata = Metadata(load.Flight.Key, load.Policy, terms, life, left, header.Created, isCurrent ? load.Flight.Generation : NeverCurrent, origin, groups, header.Indexes, payload.Length);
             if (header.IsNotFound)
             {
                 value = default!;

@@ -22,13 +22,15 @@ internal sealed partial class CacheEngine
 
         var now = _clock.UtcNowMilliseconds;
         var negative = load.Flight.Kind == CacheResultKind.NotFound;
-        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy, load.ETag, origin) with { IsNotFound = negative };
+        var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy, load.ETag, origin) with { IsNotFound = negative, Indexes = load.Indexes };
         using var writer = TrySerialize(negative ? default : value, header);
         if (writer is null)
         {
             load.Result = Immutability<T>.IsImmutable || value is null ? null : FlightResult<T>.Unshareable;
             return;
         }
+
+        await AddToIndexesAsync(load.Flight.Key, load.Indexes, load.Policy).ConfigureAwait(false);
 
         // A lease that is gone means that the key was changed, or that this load was given up on: the value belongs to its
         // callers and nowhere else. Without leases the same question is put to this process's own fence.
@@ -64,7 +66,7 @@ internal sealed partial class CacheEngine
         }
 
         load.IsStored = true;
-        var metadata = Metadata(load.Flight.Key, load.Policy, load.ETag, now, generation, origin, load.Groups, writer.Length);
+        var metadata = Metadata(load.Flight.Key, load.Policy, load.ETag, now, generation, origin, load.Groups, load.Indexes, writer.Length);
         StoreInMemory(load, negative ? new NegativeEntry(metadata)
             : Immutability<T>.IsImmutable || value is null ? new ValueEntry<T>(metadata, value)
             : new SerializedEntry<T>(metadata, writer.Written[EntryPayload.LengthOf(header)..].ToArray(), _serializers.Get<T>()));

@@ -14,7 +14,7 @@ internal sealed partial class CacheEngine
     /// level what came last there. A change made by another node fences the write in the same way when its message arrives.
     /// </remarks>
     public async ValueTask SetAsync<T>(
-        ScopeState scope, string keyText, T value, HybridCacheEntryOptions? options, IEnumerable<string>? tags, CancellationToken cancellationToken)
+        ScopeState scope, string keyText, T value, HybridCacheEntryOptions? options, IEnumerable<string>? tags, CacheIndex[]? indexes, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
@@ -38,8 +38,8 @@ internal sealed partial class CacheEngine
         {
             var generation = _groups.Counter;
             (var entry, end) = _second is null
-                ? (ToEntry(key, value, policy, generation, null, groups, null, 0), default)
-                : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names).ConfigureAwait(false);
+                ? (ToEntry(key, value, policy, generation, null, groups, indexes, null, 0), default)
+                : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names, indexes).ConfigureAwait(false);
             var keeps = entry is not null && policy.WritesMemory && _keepsMemory;
             _flights.Fence(key, write, (Engine: this, Write: write, Key: key, Entry: keeps ? entry : null), static state =>
             {
@@ -75,16 +75,16 @@ internal sealed partial class CacheEngine
 
     /// <summary>Writes a value to the second level; gives the entry to keep in memory (null if the value cannot be stored), and how the write ended.</summary>
     private async ValueTask<(MemoryEntry? Entry, SecondLevelWrite End)> WriteSecondLevelAsync<T>(
-        KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names)
+        KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names, CacheIndex[]? indexes)
     {
         var origin = await CaptureAsync(key.Scope, groups, policy.Retention).ConfigureAwait(false);
         if (!WritesShared(policy))
         {
-            return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, null, 0), default);
+            return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, indexes, null, 0), default);
         }
 
         var physicalKey = key.Scope.PhysicalKey(key.Key);
-        var header = Header(names, physicalKey, value is null, _clock.UtcNowMilliseconds, policy, null, origin ?? new EntryOrigin(1, 0, new long[names?.Length ?? 0]));
+        var header = Header(names, physicalKey, value is null, _clock.UtcNowMilliseconds, policy, null, origin ?? new EntryOrigin(1, 0, new long[names?.Length ?? 0])) with { Indexes = indexes };
         using var writer = TrySerialize(value, header);
         if (writer is null || origin is null)
         {
@@ -102,8 +102,10 @@ internal sealed partial class CacheEngine
 
             // A value that cannot be serialized is the caller's own affair; stamps that cannot be read are not.
             var failure = removed.Failure ?? (origin is null && !IsPending(key.Scope, groups) ? _second.Guard.LastFailure : null);
-            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), new(failure, !removed.Succeeded));
+            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, indexes, writer, EntryPayload.LengthOf(header)), new(failure, !removed.Succeeded));
         }
+
+        await AddToIndexesAsync(key, indexes, policy).ConfigureAwait(false);
 
         // Without leases a write of this process that is already on its way could land after this one.
         await _flights.WritesEnd(key, write).ConfigureAwait(false);
@@ -114,36 +116,36 @@ internal sealed partial class CacheEngine
         if (answer.Succeeded)
         {
             Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
-            return (ToEntry(key, value, policy, generation, origin, groups, writer, EntryPayload.LengthOf(header)), default);
+            return (ToEntry(key, value, policy, generation, origin, groups, indexes, writer, EntryPayload.LengthOf(header)), default);
         }
 
         // Whether the server has taken it is not known. It will be removed there; this node keeps the new value.
         Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), answer.Failure);
-        return (ToEntry(key, value, policy, generation, null, groups, writer, EntryPayload.LengthOf(header)), new(answer.Failure, IsPostponed: true));
+        return (ToEntry(key, value, policy, generation, null, groups, indexes, writer, EntryPayload.LengthOf(header)), new(answer.Failure, IsPostponed: true));
     }
 
     /// <summary>How a write to the second level ended: why it failed, if it did, and whether the key is to be removed there later.</summary>
     private readonly record struct SecondLevelWrite(Exception? Failure, bool IsPostponed);
 
     private MemoryEntry? ToEntry<T>(
-        MemoryKey key, T value, EntryPolicy policy, long generation, EntryOrigin? origin, Group[]? groups, PayloadWriter? serialized, int headerLength)
+        MemoryKey key, T value, EntryPolicy policy, long generation, EntryOrigin? origin, Group[]? groups, CacheIndex[]? indexes, PayloadWriter? serialized, int headerLength)
     {
         var created = _clock.UtcNowMilliseconds;
         if (Immutability<T>.IsImmutable || value is null)
         {
             var size = serialized is null ? EstimateSize(value) : serialized.Length;
-            return new ValueEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, size), value);
+            return new ValueEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, indexes, size), value);
         }
 
         if (serialized is not null)
         {
             var bytes = serialized.Written[headerLength..].ToArray();
-            return new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, bytes.Length), bytes, _serializers.Get<T>());
+            return new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, indexes, bytes.Length), bytes, _serializers.Get<T>());
         }
 
         using var writer = TrySerialize(value, header: null);
         return writer is null
             ? null
-            : new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, writer.Length), writer.Written.ToArray(), _serializers.Get<T>());
+            : new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, indexes, writer.Length), writer.Written.ToArray(), _serializers.Get<T>());
     }
 }

@@ -60,6 +60,11 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _timeouts = new SecondLevelTimeouts(options);
         ApplicationPrefix = ScopedKey.ApplicationPrefix(options.Prefix, options.Version);
         _memory = new MemoryLevel(options.MaximumMemoryEntries, options.MaximumMemoryBytes);
+        if (second is null)
+        {
+            _memory.KeepIndex();
+        }
+
         var noNamespace = new EntryDefaults(options, null);
         _groups = new GroupTable(this, name => name is not null && options.Namespaces.TryGetValue(name, out var found) ? new EntryDefaults(options, found) : noNamespace);
         _pending = new PendingInvalidations(options.MaximumPendingInvalidations, _clock);

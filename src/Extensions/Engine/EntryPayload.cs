@@ -14,7 +14,7 @@ namespace Larder.Engine;
 /// offset size
 ///      0    1  'L'
 ///      1    1  version of this layout, 1
-///      2    2  flags: 1 = null, 2 = not found, 4 = has terms
+///      2    2  flags: 1 = null, 2 = not found, 4 = has terms, 8 = has indexes
 ///      4    4  CRC-32C of everything else
 ///      8    8  random id of the entry (scripts read it: keep its place)
 ///     16   16  first half of the SHA-256 of the physical key: whose entry this is
@@ -26,6 +26,7 @@ namespace Larder.Engine;
 ///     60    …  only with terms: 8 bytes stale while revalidate, 8 bytes stale if error, 8 bytes sliding window (all milliseconds),
 ///              2 bytes length and the ETag as UTF-16
 ///      …    …  per tag: 8 bytes stamp, 2 bytes length, the tag as UTF-16
+///      …    …  only with indexes: 2 bytes number; per index 2 bytes length of its name, 2 bytes length of its value, both as UTF-16
 ///      …    4  length of the value
 ///      …    …  the value as its serializer wrote it
 /// </code>
@@ -41,6 +42,7 @@ internal static class EntryPayload
     private const ushort NullFlag = 1;
     private const ushort NotFoundFlag = 2;
     private const ushort TermsFlag = 4;
+    private const ushort IndexesFlag = 8;
     private const int TermsLength = 26;
 
     /// <summary>How many bytes stand before the value.</summary>
@@ -50,6 +52,15 @@ internal static class EntryPayload
         foreach (var tag in header.Tags)
         {
             length += 10 + (tag.Name.Length * 2);
+        }
+
+        if (header.Indexes is { Length: > 0 } indexes)
+        {
+            length += 2;
+            foreach (var index in indexes)
+            {
+                length += 4 + ((index.Name.Length + index.Value.Length) * 2);
+            }
         }
 
         return length;
@@ -63,7 +74,7 @@ internal static class EntryPayload
         span.Clear();
         span[0] = Magic;
         span[1] = Version;
-        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], (ushort)((header.IsNull ? NullFlag : 0) | (header.IsNotFound ? NotFoundFlag : 0) | (header.Terms.IsDefault ? 0 : TermsFlag)));
+        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], (ushort)((header.IsNull ? NullFlag : 0) | (header.IsNotFound ? NotFoundFlag : 0) | (header.Terms.IsDefault ? 0 : TermsFlag) | (header.Indexes is { Length: > 0 } ? IndexesFlag : 0)));
         BinaryPrimitives.WriteInt64LittleEndian(span[IdOffset..], header.Id);
         HashKey(header.PhysicalKey, span.Slice(16, 16));
         BinaryPrimitives.WriteInt64LittleEndian(span[32..], header.Created);
@@ -88,6 +99,20 @@ internal static class EntryPayload
             BinaryPrimitives.WriteUInt16LittleEndian(rest[8..], checked((ushort)tag.Name.Length));
             WriteText(tag.Name, rest[10..]);
             rest = rest[(10 + (tag.Name.Length * 2))..];
+        }
+
+        if (header.Indexes is { Length: > 0 } indexes)
+        {
+            BinaryPrimitives.WriteUInt16LittleEndian(rest, checked((ushort)indexes.Length));
+            rest = rest[2..];
+            foreach (var index in indexes)
+            {
+                BinaryPrimitives.WriteUInt16LittleEndian(rest, checked((ushort)index.Name.Length));
+                BinaryPrimitives.WriteUInt16LittleEndian(rest[2..], checked((ushort)index.Value.Length));
+                WriteText(index.Name, rest[4..]);
+                WriteText(index.Value, rest[(4 + (index.Name.Length * 2))..]);
+                rest = rest[(4 + ((index.Name.Length + index.Value.Length) * 2))..];
+            }
         }
 
         target.Advance(length);
@@ -187,9 +212,16 @@ internal static class EntryPayload
             length += 10 + textLength;
         }
 
+        CacheIndex[]? indexes = null;
+        if ((flags & IndexesFlag) != 0 && !TryReadIndexes(span, out indexes, ref length))
+        {
+            return false;
+        }
+
         header = new EntryHeader
         {
             PhysicalKey = physicalKey,
+            Indexes = indexes,
             IsNull = (flags & NullFlag) != 0,
             IsNotFound = (flags & NotFoundFlag) != 0,
             Terms = terms,
@@ -223,6 +255,43 @@ internal static class EntryPayload
             textLength == 0 ? null : ReadText(span.Slice(TermsLength, textLength)));
         length += TermsLength + textLength;
         return !terms.IsDefault && IsSpan(terms.StaleWhileRevalidate) && IsSpan(terms.StaleIfError) && IsSpan(terms.SlidingWindow);
+    }
+
+    private static bool TryReadIndexes(ReadOnlySpan<byte> span, out CacheIndex[]? indexes, ref int length)
+    {
+        indexes = null;
+        if (span.Length < length + 2)
+        {
+            return false;
+        }
+
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(span[length..]);
+        length += 2;
+        if (count == 0 || count * 4 > span.Length - length)
+        {
+            return false;
+        }
+
+        indexes = new CacheIndex[count];
+        for (var i = 0; i < count; i++)
+        {
+            var rest = span[length..];
+            if (rest.Length < 4)
+            {
+                return false;
+            }
+
+            var (name, value) = (BinaryPrimitives.ReadUInt16LittleEndian(rest) * 2, BinaryPrimitives.ReadUInt16LittleEndian(rest[2..]) * 2);
+            if (rest.Length < 4 + name + value)
+            {
+                return false;
+            }
+
+            indexes[i] = new CacheIndex(ReadText(rest.Slice(4, name)), ReadText(rest.Slice(4 + name, value)));
+            length += 4 + name + value;
+        }
+
+        return true;
     }
 
     // What no clock of ours writes; sums with it could overflow.
@@ -291,6 +360,8 @@ internal readonly record struct EntryHeader
     public bool IsNotFound { get; init; }
 
     public StoredTerms Terms { get; init; }
+
+    public CacheIndex[]? Indexes { get; init; }
 }
 
 /// <summary>What a stored entry is besides fresh until it expires; times in milliseconds, zero for off.</summary>

@@ -99,6 +99,25 @@ internal sealed class GuardedSecondLevel
             return true;
         }, (key, id, left, sliding));
 
+    public bool HasIndexes => _inner.HasIndexes;
+
+    public ValueTask<Answer<bool>> AddToIndexAsync(string index, string key, TimeSpan life) =>
+        WriteAsync(static async (level, s, token) =>
+        {
+            await level.AddToIndexAsync(s.index, s.key, s.life, token).ConfigureAwait(false);
+            return true;
+        }, (index, key, life));
+
+    public ValueTask<Answer<IndexPage>> ReadIndexAsync(string index, long cursor) =>
+        ReadAsync(static (level, s, token) => level.ReadIndexAsync(s.index, s.cursor, token), (index, cursor));
+
+    public ValueTask<Answer<bool>> RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members) =>
+        WriteAsync(static async (level, s, token) =>
+        {
+            await level.RemoveFromIndexAsync(s.index, s.members, token).ConfigureAwait(false);
+            return true;
+        }, (index, members));
+
     /// <summary>Not guarded: what is in this process can always be forgotten, whatever the server does.</summary>
     public void ForgetLocally(string key) =>
         _ = _inner.ForgetLocallyAsync(key, CancellationToken.None).ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);

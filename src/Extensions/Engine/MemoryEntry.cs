@@ -39,6 +39,9 @@ internal abstract class MemoryEntry(in EntryMetadata metadata)
 
     public long CreatedAtUtc { get; } = metadata.CreatedAtUtc;
 
+    /// <summary>The sets the entry belongs to; <see langword="null"/> for none.</summary>
+    public CacheIndex[]? Indexes { get; } = metadata.Indexes;
+
     /// <summary>Bytes it is counted at.</summary>
     public int Size { get; } = metadata.Size;
 
@@ -160,4 +163,6 @@ internal readonly record struct EntryMetadata
     public Group[]? Tags { get; init; }
 
     public EntryOrigin? Origin { get; init; }
+
+    public CacheIndex[]? Indexes { get; init; }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using Larder.Indexes;
 
 namespace Larder.Engine;
 
@@ -41,6 +42,16 @@ internal sealed class MemoryLevel
     /// <summary>An entry left the table: replaced, removed, expired or evicted.</summary>
     public event Action<MemoryEntry, EntryDeparture>? Departed;
 
+    /// <summary>The indexes of what is here, where nothing else keeps them.</summary>
+    public MemoryIndex? Index { get; private set; }
+
+    /// <summary>Begins to keep the indexes of what comes here.</summary>
+    public void KeepIndex()
+    {
+        var index = Index = new MemoryIndex(this);
+        Departed += (entry, _) => index.Remove(entry);
+    }
+
     public int Count => _values.Count + _negatives.Count;
 
     public long Bytes => _values.Bytes + _negatives.Bytes;
@@ -71,6 +82,11 @@ internal sealed class MemoryLevel
             return;
         }
 
+        if (entry.Indexes is not null)
+        {
+            Index?.Add(entry);
+        }
+
         var key = new MemoryKey(entry.Scope, entry.Key);
         MemoryEntry? replaced;
         while (true)
@@ -86,6 +102,12 @@ internal sealed class MemoryLevel
             {
                 break;
             }
+        }
+
+        if (entry.Indexes is not null)
+        {
+            // Whoever took out an earlier entry of the key in between did not see this one.
+            Index?.Add(entry);
         }
 
         if (replaced is not null)

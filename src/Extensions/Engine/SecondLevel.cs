@@ -58,6 +58,21 @@ internal abstract class SecondLevel
     /// <param name="cancellationToken">Ends the wait.</param>
     public virtual Task TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding, CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <summary>Whether sets of keys can be kept here.</summary>
+    public virtual bool HasIndexes => false;
+
+    /// <summary>Notes that a key belongs to a set, for at most <paramref name="life"/>.</summary>
+    public virtual Task AddToIndexAsync(string index, string key, TimeSpan life, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level has no indexes.");
+
+    /// <summary>Some keys of a set, from a cursor on that is zero at the beginning and at the end. A key that belongs to it throughout comes at least once.</summary>
+    public virtual Task<IndexPage> ReadIndexAsync(string index, long cursor, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level has no indexes.");
+
+    /// <summary>Takes keys out of a set, as far as they stand there as they were read and have stood there for a while.</summary>
+    public virtual Task RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level has no indexes.");
+
     /// <summary>Another node changed the key: what this process keeps of it in memory of its own is obsolete.</summary>
     public virtual Task ForgetLocallyAsync(string key, CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -73,6 +88,12 @@ internal abstract class SecondLevel
     /// </summary>
     public virtual Task<long> AdvanceAsync(CancellationToken cancellationToken) => Task.FromResult(0L);
 }
+
+/// <summary>A key in a set, and the number it stands there with.</summary>
+internal readonly record struct IndexMember(string Key, long Score);
+
+/// <summary>Some of the keys of a set.</summary>
+internal readonly record struct IndexPage(IReadOnlyList<IndexMember> Members, long Cursor);
 
 /// <summary>How a value is to be kept.</summary>
 /// <param name="Expiration">For how long at most.</param>

@@ -48,7 +48,7 @@ internal sealed class ScopedHybridCache(CacheEngine engine, CacheScope? scope) :
 
     public override ValueTask SetAsync<T>(
         string key, T value, HybridCacheEntryOptions? options = null, IEnumerable<string>? tags = null, CancellationToken cancellationToken = default) =>
-        Engine.SetAsync(State, key, value, options, tags, cancellationToken);
+        Engine.SetAsync(State, key, value, options, tags, null, cancellationToken);
 
     public override ValueTask RemoveAsync(string key, CancellationToken cancellationToken = default) =>
         Engine.RemoveAsync(State, key, cancellationToken);

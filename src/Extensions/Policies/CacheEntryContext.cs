@@ -21,6 +21,7 @@ public sealed class CacheEntryContext
     private readonly MemoryEntry? _stale;
     private AsyncServiceScope? _services;
     private List<string>? _tags;
+    private List<CacheIndex>? _indexes;
     private string? _etag;
 
     internal CacheEntryContext(string key, CacheScope scope, IServiceScopeFactory? scopes, MemoryEntry? stale, bool isBackground)
@@ -85,6 +86,13 @@ public sealed class CacheEntryContext
 
     /// <summary>Tags to give the entry besides those of the call. Add what the value shows to be right.</summary>
     public ICollection<string> Tags => _tags ??= [];
+
+    /// <summary>
+    /// Sets the value belongs to, to be found and removed by (see <see cref="HybridCacheIndexExtensions"/>). What was not found belongs to none.
+    /// </summary>
+    public ICollection<CacheIndex> Indexes => _indexes ??= [];
+
+    internal CacheIndex[]? AddedIndexes => CacheIndex.Normalize(_indexes);
 
     internal IReadOnlyList<string>? AddedTags => _tags is { Count: > 0 } ? _tags : null;
 

@@ -57,6 +57,43 @@ internal static class RedisScripts
         return 1
         """;
 
+    /// <summary>
+    /// KEYS index · ARGV key, seconds. Adds the key, drops up to 100 that have expired, and lets the whole end with its last member. A score is the
+    /// second in which the entry ends, times 2^21, plus the second in which it was added, modulo 2^21: in the order of the ends, and one can tell how
+    /// long a member has stood there (for 24 days). Both fit into the 53 bits that a score keeps exactly. All by the server's clock.
+    /// </summary>
+    public const string AddToIndex =
+        """
+        local now = tonumber(redis.call('TIME')[1])
+        local ends = math.min(now + tonumber(ARGV[2]) + 1, 4294967295)
+        local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.0f', now * 2097152), 'LIMIT', 0, 100)
+        if #old > 0 then
+          redis.call('ZREM', KEYS[1], unpack(old))
+        end
+        redis.call('ZADD', KEYS[1], string.format('%.0f', ends * 2097152 + now % 2097152), ARGV[1])
+        if redis.call('TTL', KEYS[1]) < ends - now then
+          redis.call('EXPIREAT', KEYS[1], string.format('%.0f', ends))
+        end
+        return 1
+        """;
+
+    /// <summary>
+    /// KEYS index · ARGV key, score, key, score … Removes members that stand there with the score they were read with, unless they were added in the last
+    /// minute: whoever adds one writes its entry after it.
+    /// </summary>
+    public const string RemoveFromIndex =
+        """
+        local now = tonumber(redis.call('TIME')[1])
+        local removed = 0
+        for i = 1, #ARGV, 2 do
+          local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
+          if score and tonumber(score) == tonumber(ARGV[i + 1]) and (now - tonumber(score)) % 2097152 >= 60 then
+            removed = removed + redis.call('ZREM', KEYS[1], ARGV[i])
+          end
+        end
+        return removed
+        """;
+
     /// <summary>KEYS value · ARGV id (8 bytes), milliseconds. Prolongs the value if it is the one with that id.</summary>
     public const string Touch =
         """

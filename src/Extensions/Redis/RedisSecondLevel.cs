@@ -21,6 +21,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override bool HasLeases => true;
 
+    public override bool HasIndexes => true;
+
     public override async Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
     {
         var database = await connection.DatabaseAsync().ConfigureAwait(false);
@@ -45,6 +47,26 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         var life = new StoreTerms(left, left, default, sliding).Life;
         await EvaluateAsync(RedisScripts.Touch, [key], [bytes, Milliseconds(life)]).ConfigureAwait(false);
     }
+
+    public override Task AddToIndexAsync(string index, string key, TimeSpan life, CancellationToken cancellationToken) =>
+        EvaluateAsync(RedisScripts.AddToIndex, [applicationPrefix + index], [Member(key), (long)Math.Ceiling(Math.Min(life.TotalSeconds, LongestExpiration.TotalSeconds))]);
+
+    public override async Task<IndexPage> ReadIndexAsync(string index, long cursor, CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        var page = (RedisResult[])(await database.ExecuteAsync("ZSCAN", (RedisKey)(applicationPrefix + index), cursor, "COUNT", 100).ConfigureAwait(false))!;
+        var found = (RedisValue[])page[1]!;
+        var members = new IndexMember[found.Length / 2];
+        for (var i = 0; i < members.Length; i++)
+        {
+            members[i] = new IndexMember(Key((string)found[i * 2]!), (long)(double)found[(i * 2) + 1]);
+        }
+
+        return new IndexPage(members, (long)page[0]);
+    }
+
+    public override Task RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members, CancellationToken cancellationToken) =>
+        EvaluateAsync(RedisScripts.RemoveFromIndex, [applicationPrefix + index], [.. members.SelectMany(member => (RedisValue[])[Member(member.Key), member.Score])]);
 
     public override async Task RemoveAsync(string key, CancellationToken cancellationToken)
     {
@@ -98,6 +120,23 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) =>
         new RedisPurge(connection, applicationPrefix).RunAsync(cancellationToken);
+
+    // Keys are any text; what UTF-8 cannot carry, lone surrogates, goes as hexadecimal digits behind a character that no text contains otherwise.
+    private const char Encoded = '\uFFFF';
+
+    private static string Member(string key)
+    {
+        if (!key.StartsWith(Encoded) && System.Text.Unicode.Utf8.FromUtf16(key, new byte[key.Length * 3], out _, out _, replaceInvalidSequences: false) == System.Buffers.OperationStatus.Done)
+        {
+            return key;
+        }
+
+        return Encoded + Convert.ToHexString(System.Runtime.InteropServices.MemoryMarshal.AsBytes(key.AsSpan()));
+    }
+
+    private static string Key(string member) => member.StartsWith(Encoded)
+        ? new string(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, char>(Convert.FromHexString(member.AsSpan(1))))
+        : member;
 
     private static RedisKey LeaseKey(string key) => $"{{{key}}}:lease";
 

@@ -48,6 +48,9 @@ internal static class ScopedKey
     /// <summary>A key, escaped, as the last part of a physical key.</summary>
     public static string Key(ReadOnlySpan<char> key) => Escape(key, KeyNeedsEscape, MaximumKeyLength);
 
+    /// <summary>An index, without the application's prefix. No scope begins with its letter.</summary>
+    public static string Index(string scopeId, CacheIndex index) => $"i:{scopeId}:{Part(index.Name)}:{Key(index.Value)}";
+
     private static string Level(char letter, string? name) => name is null ? letter.ToString() : $"{letter}.{Part(name)}";
 
     private static string Part(string text) => Escape(text, PartNeedsEscape, MaximumPartLength);

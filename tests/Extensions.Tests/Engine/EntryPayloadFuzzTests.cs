@@ -17,6 +17,7 @@ public sealed class EntryPayloadFuzzTests
         Payloads.SampleHeader(Key, "", "two", new string('x', 300)),
         Payloads.SampleHeader(Key) with { Terms = new StoredTerms(60_000, 3_600_000, 0, null) },
         Payloads.SampleHeader(Key, "tag") with { Terms = new StoredTerms(0, 1, 30_000, "\"v1\"") },
+        Payloads.SampleHeader(Key, "tag") with { Indexes = [new CacheIndex("user", "alice"), new CacheIndex("device", "")] },
     ];
 
     private static readonly byte[] Value = [.. Enumerable.Range(0, 40).Select(i => (byte)i)];

@@ -26,6 +26,7 @@ public sealed class EntryPayloadTests
                 Id = c.numbers[0],
                 Created = Math.Abs(c.numbers[1] / 8),
                 Expires = Math.Abs(c.numbers[1] / 8) + Math.Abs(c.numbers[2] / 8),
+                Indexes = (c.numbers[0] & 2) == 0 ? null : [new CacheIndex(c.key.Length > 256 ? "n" : c.key, "é\"" + c.numbers[0])],
                 Terms = (c.numbers[0] & 1) == 0 ? default : new StoredTerms(Math.Abs(c.numbers[1] / 8), Math.Abs(c.numbers[2] / 8), 0, "é\"" + c.numbers[0]),
                 ScopeStamp = c.numbers[3],
                 Tags = [.. c.tags.Select((tag, i) => new TagStamp(tag, c.numbers[i % 4] + i))],
