@@ -124,21 +124,21 @@ public abstract class IndexContract : LarderContract
     public async Task Names_values_and_keys_may_be_any_text()
     {
         string[] texts = ["a:b", "a", "b", "{x}", "%7B", " ", "*", "\uD800", "\uFFFF", "\uFFFFab", "é\u0000", "ключ", new('x', 1_000)];
-        foreach (var text in texts)
+        foreach (var (i, text) in texts.Index())
         {
-            await Cache.SetAsync("key " + text, text, [new CacheIndex("name " + Name(text), text), new CacheIndex("n", "all")]);
-            await Cache.SetAsync(text == " " ? "space" : text, text, [new CacheIndex("raw", "all")]);
+            await Cache.SetAsync("key " + text, $"{i}", [new CacheIndex("name " + Name(text), text), new CacheIndex("n", "all")]);
+            await Cache.SetAsync(text == " " ? "space" : text, $"{i}", [new CacheIndex("raw", "all")]);
         }
 
-        foreach (var text in texts)
+        foreach (var (i, text) in texts.Index())
         {
-            Assert.Equal([("key " + text, text)], await ReadAsync(new CacheIndex("name " + Name(text), text)));
+            Assert.Equal([("key " + text, $"{i}")], await ReadAsync(new CacheIndex("name " + Name(text), text)));
         }
 
         static string Name(string text) => text.Length <= 200 ? text : text[..200];
 
         Assert.Equal(texts.Length, await Cache.CountByIndexAsync(new CacheIndex("n", "all")));
-        Assert.Equal(texts.Order(StringComparer.Ordinal), (await ReadAsync(new CacheIndex("raw", "all"))).Select(entry => entry.Value).Order(StringComparer.Ordinal));
+        Assert.Equal(texts.Select(text => text == " " ? "space" : text).Order(StringComparer.Ordinal), (await ReadAsync(new CacheIndex("raw", "all"))).Select(entry => entry.Key));
     }
 
     [ContractFact]
