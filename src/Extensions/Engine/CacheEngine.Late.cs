@@ -154,8 +154,8 @@ internal sealed partial class CacheEngine
     // If the load has replaced the entry, what is noted on it is of no consequence.
     private void EndRefresh(MemoryEntry entry, TimeSpan pause)
     {
-        Interlocked.Decrement(ref _refreshes);
         var now = _clock.Now;
         entry.Terms!.Hold(entry, now, EngineClock.AddSaturating(now, pause), endsRefresh: true, VerifyBy(entry.VerifiedAt));
+        Interlocked.Decrement(ref _refreshes);
     }
 }
