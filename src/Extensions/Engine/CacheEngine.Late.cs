@@ -25,7 +25,7 @@ internal sealed partial class CacheEngine
         ScopeState scope, ReadOnlySpan<char> key, TLoader loader, in EntryPolicy policy, IEnumerable<string>? tags, [MaybeNullWhen(false)] out T value)
         where TLoader : struct, ILoader<T>
     {
-        if (!policy.ReadsMemory || !_memory.TryGet(scope, key, out var entry) || entry.Terms is null || !TryServe(entry, policy.RunsFactory, isVerified: false, out value, out var isDue))
+        if (!policy.LooksIntoMemory || !_memory.TryGet(scope, key, out var entry) || entry.Terms is null || !TryServe(entry, policy.RunsFactory, isVerified: false, out value, out var isDue))
         {
             value = default;
             return false;

@@ -54,6 +54,9 @@ internal readonly record struct EntryPolicy
 
     public bool ReadsMemory => (Flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0;
 
+    /// <summary>Whether the call looks for what others have stored; one that is not cached does not.</summary>
+    public bool LooksIntoMemory => ReadsMemory && Expiration > TimeSpan.Zero;
+
     public bool WritesMemory => (Flags & HybridCacheEntryFlags.DisableLocalCacheWrite) == 0 && Expiration > TimeSpan.Zero;
 
     public bool ReadsSecondLevel => (Flags & HybridCacheEntryFlags.DisableDistributedCacheRead) == 0;

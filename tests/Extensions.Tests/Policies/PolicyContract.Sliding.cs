@@ -38,6 +38,19 @@ public abstract partial class PolicyContract
     }
 
     [ContractFact]
+    public async Task A_call_that_is_not_cached_is_not_given_what_is_kept()
+    {
+        await ReadAsync("sliding", Value("old"), Sliding);
+        await ReadAsync("stale", Value("old"), Revalidated);
+        Clock.Advance(TimeSpan.FromMinutes(2) / 4);
+        var uncached = new CacheEntryPolicy { Expiration = TimeSpan.Zero };
+
+        Assert.Equal("new", await ReadAsync("sliding", Value("new"), uncached));
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal("new", await ReadAsync("stale", Value("new"), uncached));
+    }
+
+    [ContractFact]
     public async Task A_look_without_a_factory_keeps_an_entry_awake_too()
     {
         await ReadAsync("key", Value("old"), Sliding);
