@@ -10,7 +10,8 @@ const string Help =
                    --faults none|all|drop,reorder,subscriptions,connections,flush,evict,freeze,restart,failover,kill-master,pause,kill
                    --skew 10000   --load 20   --level-delay 10   --backplane-delay 30   (milliseconds)
                    --backplane-timeout 2000   --lease 2000   --tenants 3   --keys 40   --tags 8
-                   --broken leases|stamps   (must be found out)   --cache simple   (another cache, to compare)
+                   --policies   (all of them, and a source that fails)
+                   --broken leases|stamps|refresh   (must be found out)   --cache simple   (another cache, to compare)
 
       g5         one load per key: many callers in several processes, and a loader that is killed
                    --server redis   --processes 4   --callers 1000   --rounds 3   --lease 2000

@@ -40,6 +40,13 @@ public sealed class CheckTests
         await HoldsAsync(server, TimeSpan.FromSeconds(5), processes: false, FaultKind.Failover);
     }
 
+    [ServerFact(ServerKind.Valkey)]
+    public async Task No_read_is_stale_with_all_policies_and_a_source_that_fails()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Valkey);
+        await HoldsAsync(server, TimeSpan.FromSeconds(6), processes: false, FaultKind.Flush | FaultKind.Reorder | FaultKind.Drop, Settings with { Policies = true });
+    }
+
     /// <summary>What finds nothing must be able to find something.</summary>
     [ServerFact(ServerKind.Redis)]
     public async Task Without_leases_the_check_fails()
@@ -57,6 +64,14 @@ public sealed class CheckTests
         Assert.True(verdict.OwnStale > 0 && verdict.OtherStale > 0 && verdict.Lost > 0, $"{verdict.Operations} operations without stamps, and nothing was found.");
     }
 
+    [ServerFact(ServerKind.Redis)]
+    public async Task With_refreshes_that_lose_tags_the_check_fails()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        var verdict = await RunAsync(server, TimeSpan.FromSeconds(3), processes: false, FaultKind.None, Settings with { Policies = true, Broken = Broken.Refresh }, Soon);
+        Assert.True(verdict.OwnStale > 0 && verdict.OtherStale > 0, $"{verdict.Operations} operations with refreshes that lose tags, and nothing was found.");
+    }
+
     [Fact]
     public async Task A_cache_without_fences_and_backplane_fails()
     {
@@ -64,9 +79,9 @@ public sealed class CheckTests
         Assert.True(verdict.OwnStale > 0 && verdict.OtherStale > 0 && verdict.Lost > 0, $"{verdict.Operations} operations, and nothing was found.");
     }
 
-    private static async Task HoldsAsync(ITestServer server, TimeSpan time, bool processes, FaultKind faults)
+    private static async Task HoldsAsync(ITestServer server, TimeSpan time, bool processes, FaultKind faults, NodeSettings? settings = null)
     {
-        var verdict = await RunAsync(server, time, processes, faults, Settings);
+        var verdict = await RunAsync(server, time, processes, faults, settings ?? Settings);
         Assert.True(verdict.Violations == 0, string.Join(Environment.NewLine, verdict.Traces.Concat(verdict.Failures).Prepend($"{verdict.Violations} violations")));
         Assert.True(verdict.Changes > 100 && verdict.Reads > 1_000, $"Only {verdict.Changes} changes and {verdict.Reads} reads were made.");
     }

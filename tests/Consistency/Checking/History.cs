@@ -6,6 +6,7 @@ namespace Larder.Consistency.Checking;
 internal sealed class History
 {
     private long _reads;
+    private long _refusals;
 
     public List<ChangeEvent> Changes { get; } = [];
 
@@ -18,9 +19,14 @@ internal sealed class History
 
     public long Reads => _reads;
 
+    /// <summary>Reads that were told that there is no value to be had now, as they may be.</summary>
+    public long Refusals => _refusals;
+
     public long Operations => _reads + Changes.Count;
 
     public void CountReads(long count) => _reads += count;
+
+    public void CountRefusal() => _refusals++;
 
     public void Add(History other)
     {
@@ -29,12 +35,14 @@ internal sealed class History
         Disturbances.AddRange(other.Disturbances);
         Failures.AddRange(other.Failures);
         _reads += other._reads;
+        _refusals += other._refusals;
     }
 
     public void Save(string path)
     {
         using var writer = new BinaryWriter(File.Create(path));
         writer.Write(_reads);
+        writer.Write(_refusals);
         Write(writer, Changes);
         Write(writer, Suspects);
         writer.Write(Disturbances.Count);
@@ -54,7 +62,7 @@ internal sealed class History
     public static History Load(string path)
     {
         using var reader = new BinaryReader(File.OpenRead(path));
-        var history = new History { _reads = reader.ReadInt64() };
+        var history = new History { _reads = reader.ReadInt64(), _refusals = reader.ReadInt64() };
         Read(reader, history.Changes);
         Read(reader, history.Suspects);
         for (var left = reader.ReadInt32(); left > 0; left--)

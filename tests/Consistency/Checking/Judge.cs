@@ -49,7 +49,7 @@ internal sealed class Judge
 
     public Verdict Decide()
     {
-        var verdict = new Verdict { Operations = _history.Operations, Reads = _history.Reads, Changes = _history.Changes.Count, Failures = _history.Failures };
+        var verdict = new Verdict { Operations = _history.Operations, Reads = _history.Reads, Changes = _history.Changes.Count, Refusals = _history.Refusals, Failures = _history.Failures };
         foreach (var read in _history.Suspects.OrderBy(read => read.Start))
         {
             Decide(read, verdict);

@@ -11,6 +11,9 @@ internal sealed class Verdict
 
     public long Changes { get; init; }
 
+    /// <summary>Reads that were refused because their source was down or took too long.</summary>
+    public long Refusals { get; init; }
+
     /// <summary>Calls that threw or did not end.</summary>
     public required IReadOnlyList<string> Failures { get; init; }
 

@@ -64,6 +64,16 @@ internal sealed class Worker(CheckedNode node, int number, Source source, NodeSe
 
     private async Task ReadAsync(int key, bool final)
     {
+        // At the end a value is wanted, not a refusal.
+        for (var tries = final ? 20 : 1; tries > 0 && !await TryReadAsync(key, final); tries--)
+        {
+            History.CountRefusal();
+        }
+    }
+
+    /// <summary>Reads and records. False if there was no value to be had, because its source was down or took too long.</summary>
+    private async Task<bool> TryReadAsync(int key, bool final)
+    {
         var start = Stopwatch.GetTimestamp();
 
         // Looked up after the clock: whatever was acknowledged before the start is in it.
@@ -78,10 +88,17 @@ internal sealed class Worker(CheckedNode node, int number, Source source, NodeSe
                 History.Suspects.Add(new ReadEvent { Node = number, Key = key, Final = final, Start = start, End = Stopwatch.GetTimestamp(), Seen = seen });
             }
         }
+        catch (Exception exception) when (settings.Policies && exception is SourceDownException or TimeoutException)
+        {
+            Volatile.Write(ref _operations, _operations + 1);
+            return false;
+        }
         catch (Exception exception)
         {
             History.Failures.Add($"node {number}: reading {_topology.NameOf(key)}: {exception.GetType().Name}: {exception.Message}");
         }
+
+        return true;
     }
 
     private async ValueTask<Versions> ReadValueAsync(int key)
@@ -89,14 +106,55 @@ internal sealed class Worker(CheckedNode node, int number, Source source, NodeSe
         var cache = node.Cache(_topology.TenantOf(key));
         var name = _topology.NameOf(key);
         var tags = _topology.TagsOf(key);
+        if (settings.Policies && key / 2 % 2 == 0)
+        {
+            // Only the source knows the tags of half of the keys.
+            return Versions.Parse(key % 2 == 0
+                ? await WithinPatienceAsync(cache.GetOrCreateAsync(name, (entry, _) => LoadAsync<string>(entry, key, text => text, text => text)))
+                : (await WithinPatienceAsync(cache.GetOrCreateAsync(name, (entry, _) => LoadAsync<MutableValue>(entry, key, text => new() { Text = text }, value => value.Text)))).Text);
+        }
+
         if (key % 2 == 0)
         {
             var text = cache.GetOrCreateAsync(name, async _ => (await LoadAsync(key)).ToString(), tags: tags);
-            return Versions.Parse(text.IsCompletedSuccessfully ? text.Result : await text.AsTask().WaitAsync(Patience));
+            return Versions.Parse(await WithinPatienceAsync(text));
         }
 
         var value = cache.GetOrCreateAsync(name, async _ => new MutableValue { Text = (await LoadAsync(key)).ToString() }, tags: tags);
-        return Versions.Parse((value.IsCompletedSuccessfully ? value.Result : await value.AsTask().WaitAsync(Patience)).Text);
+        return Versions.Parse((await WithinPatienceAsync(value)).Text);
+    }
+
+    private static async ValueTask<T> WithinPatienceAsync<T>(ValueTask<T> read)
+    {
+        if (read.IsCompletedSuccessfully)
+        {
+            return read.Result;
+        }
+
+        var call = read.AsTask();
+        await ((Task)call).WaitAsync(Patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return call.IsCompleted ? await call : throw new InvalidOperationException($"It has not ended after {Patience.TotalSeconds} s.");
+    }
+
+    /// <summary>A source that is asked whether anything has changed, and names the tags.</summary>
+    private async ValueTask<T> LoadAsync<T>(CacheEntryContext entry, int key, Func<string, T> make, Func<T, string> read)
+    {
+        var text = (await LoadAsync(key)).ToString();
+        if (settings.Broken != Broken.Refresh || !entry.IsBackground)
+        {
+            foreach (var tag in _topology.TagsOf(key))
+            {
+                entry.Tags.Add(tag);
+            }
+
+            if (Random.Shared.Next(2) == 0 && entry.TryGetStale<T>(out var stale) && read(stale) == text)
+            {
+                entry.NotModified();
+                return default!;
+            }
+        }
+
+        return make(text);
     }
 
     // Slow before it reads the source, or after, or both.
@@ -107,7 +165,7 @@ internal sealed class Worker(CheckedNode node, int number, Source source, NodeSe
         await DelayAsync(before);
         var versions = source.Read(key);
         await DelayAsync(whole - before);
-        return versions;
+        return settings.Policies && Random.Shared.Next(8) == 0 ? throw new SourceDownException() : versions;
     }
 
     private static Task DelayAsync(int milliseconds) => milliseconds == 0 ? Task.CompletedTask : Task.Delay(milliseconds);
@@ -163,3 +221,6 @@ internal sealed class Worker(CheckedNode node, int number, Source source, NodeSe
         }
     }
 }
+
+/// <summary>The source does not answer, as it does now and then where policies are checked.</summary>
+internal sealed class SourceDownException() : Exception("The source is down.");

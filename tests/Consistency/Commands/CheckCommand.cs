@@ -16,6 +16,7 @@ internal static class CheckCommand
         {
             Cache = arguments.Choice("cache", CacheKind.Larder),
             Broken = arguments.Choice("broken", Broken.Nothing),
+            Policies = arguments.Flag("policies"),
             ClockSkew = arguments.Milliseconds("skew", TimeSpan.FromSeconds(10)),
             BackplaneTimeout = arguments.Milliseconds("backplane-timeout", settings.BackplaneTimeout),
             LeaseDuration = arguments.Milliseconds("lease", settings.LeaseDuration),
@@ -61,6 +62,11 @@ internal static class CheckCommand
         table.Add("operations", verdict.Operations);
         table.Add("reads", verdict.Reads);
         table.Add("invalidations and writes", verdict.Changes);
+        if (check.Settings.Policies)
+        {
+            table.Add("reads refused, as they may be", verdict.Refusals);
+        }
+
         table.Add("stale on the invalidating node", verdict.OwnStale);
         table.Add("stale on others beyond the window", verdict.OtherStale);
         table.Add("stale per 100 reads", $"{verdict.StalePerHundredReads:0.###}");

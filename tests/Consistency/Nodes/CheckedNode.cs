@@ -16,5 +16,8 @@ internal abstract class CheckedNode : IAsyncDisposable
     /// <summary>Ends when the node takes part: connected, subscribed, hearing.</summary>
     public abstract Task ReadyAsync();
 
+    /// <summary>How many loads are under way, those in the background included.</summary>
+    public abstract int LoadsUnderWay { get; }
+
     public abstract ValueTask DisposeAsync();
 }

@@ -31,6 +31,10 @@ internal sealed class LarderNode : CheckedNode
             options.Prefix = settings.Prefix;
             options.BackplaneTimeout = settings.BackplaneTimeout;
             options.LeaseDuration = settings.LeaseDuration;
+            if (settings.Policies)
+            {
+                TurnPoliciesOn(options);
+            }
         }).UseRedis(settings.Server);
 
         // The last registration counts: the engine that AddLarder would make, with its two connections decorated.
@@ -60,7 +64,21 @@ internal sealed class LarderNode : CheckedNode
 
     public override Task ReadyAsync() => Poll.UntilAsync(() => _engine.IsTrusted, "the node hears itself");
 
+    public override int LoadsUnderWay => _engine.Flights.Count + _engine.RefreshCount;
+
     public override ValueTask DisposeAsync() => _services.DisposeAsync();
+
+    // Entries end all the time, so that there is always one to be refreshed, to stand in, and to be waited for.
+    private static void TurnPoliciesOn(LarderOptions options)
+    {
+        options.DefaultExpiration = TimeSpan.FromMilliseconds(300);
+        options.EarlyRefreshThreshold = 0.3;
+        options.StaleWhileRevalidate = TimeSpan.FromMilliseconds(300);
+        options.StaleIfError = TimeSpan.FromSeconds(2);
+        options.StaleIfErrorThrottle = TimeSpan.FromMilliseconds(20);
+        options.SoftTimeout = TimeSpan.FromMilliseconds(3);
+        options.HardTimeout = TimeSpan.FromMilliseconds(200);
+    }
 
     private static CacheEngine MakeEngine(IServiceProvider provider, NodeSettings settings, NodeChaos chaos)
     {

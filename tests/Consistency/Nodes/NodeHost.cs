@@ -1,11 +1,13 @@
 using Larder.Consistency.Checking;
 using Larder.Consistency.Faults;
+using Larder.Tests.Shared;
 
 namespace Larder.Consistency.Nodes;
 
 /// <summary>One node with its workers: in this process, or the whole of a process of its own.</summary>
 internal sealed class NodeHost : IAsyncDisposable
 {
+    private readonly int _number;
     private readonly CheckedNode _node;
     private readonly Worker[] _readers;
     private readonly Worker[] _writers;
@@ -14,6 +16,7 @@ internal sealed class NodeHost : IAsyncDisposable
 
     public NodeHost(NodeSettings settings, int number, Source source, SimpleStore? store)
     {
+        _number = number;
         Chaos = new NodeChaos(settings);
         _node = settings.Cache == CacheKind.Larder ? new LarderNode(settings, number, Chaos) : new SimpleNode(settings, store!);
         _readers = [.. Enumerable.Range(0, settings.Readers).Select(i => new Worker(_node, number, source, settings, (settings.Seed * 1_000_003) + (number * 1_009) + i))];
@@ -35,7 +38,18 @@ internal sealed class NodeHost : IAsyncDisposable
         await _running;
     }
 
-    public Task ReadAllAsync() => _readers[0].ReadAllAsync();
+    public async Task ReadAllAsync()
+    {
+        await _readers[0].ReadAllAsync();
+        try
+        {
+            await Poll.UntilAsync(() => _node.LoadsUnderWay == 0, "all loads have ended", TimeSpan.FromSeconds(10));
+        }
+        catch (TimeoutException)
+        {
+            _readers[0].History.Failures.Add($"node {_number}: {_node.LoadsUnderWay} loads are under way at the end");
+        }
+    }
 
     public History Collect()
     {

@@ -6,6 +6,9 @@ internal enum Broken
     Nothing,
     Leases,
     Stamps,
+
+    /// <summary>With <see cref="NodeSettings.Policies"/>: what is loaded in the background goes without the tags of the value that it replaces.</summary>
+    Refresh,
 }
 
 /// <summary>Which cache is checked.</summary>
@@ -27,6 +30,9 @@ internal sealed record NodeSettings
     public string Prefix { get; init; } = "check";
 
     public Broken Broken { get; init; }
+
+    /// <summary>All policies are on, and the source fails now and then.</summary>
+    public bool Policies { get; init; }
 
     /// <summary>The clocks of the nodes differ by up to this much, in both directions.</summary>
     public TimeSpan ClockSkew { get; init; }

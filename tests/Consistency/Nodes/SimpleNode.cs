@@ -17,5 +17,7 @@ internal sealed class SimpleNode(NodeSettings settings, SimpleStore store) : Che
 
     public override Task ReadyAsync() => Task.CompletedTask;
 
+    public override int LoadsUnderWay => 0;
+
     public override ValueTask DisposeAsync() => default;
 }
