@@ -64,6 +64,9 @@ internal sealed class NodeHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // Also when the check ended early: the workers read the source, which is gone afterwards.
+        await _stop.CancelAsync();
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _node.DisposeAsync();
         _stop.Dispose();
     }
