@@ -185,6 +185,14 @@ public sealed class LarderOptions
     public SecondLevelFailure OnInvalidationFailure { get; set; } = SecondLevelFailure.Queue;
 
     /// <summary>
+    /// Whether <see cref="ICacheCounters"/> and rate limiters count on this node alone where nodes cannot count together: while the server does not answer, and
+    /// always on stores without atomic addition (any <c>IDistributedCache</c> other than Redis and Valkey, or a foreign <c>HybridCache</c>).
+    /// What was counted so is not added when the server is back. Default false: calls throw <see cref="SecondLevelException"/> or
+    /// <see cref="NotSupportedException"/>, because a number that was made up is worse than none.
+    /// </summary>
+    public bool CountOnThisNodeWithoutServer { get; set; }
+
+    /// <summary>
     /// How many invalidations are kept for later while the server is away, one per key or group. When there are more,
     /// they are replaced by one that clears everything. Default 10,000. At least 1.
     /// </summary>

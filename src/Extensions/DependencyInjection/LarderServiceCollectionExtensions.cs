@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using Larder;
 using Larder.Admin;
 using Larder.Backplane;
+using Larder.Counters;
 using Larder.Diagnostics;
 using Larder.Engine;
 using Larder.Hybrid;
@@ -95,6 +96,7 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton(static provider => CreateEngine(provider));
         services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
         services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));
+        services.AddSingleton<ICacheCounters>(static provider => CreateCounters(provider));
         return marker;
     }
 
@@ -147,6 +149,13 @@ public static class LarderServiceCollectionExtensions
 
         services.TryAddSingleton<IHybridCacheSerializer<ForeignPayload>, ForeignPayloadSerializer>();
         return true;
+    }
+
+    private static CacheCounters CreateCounters(IServiceProvider provider)
+    {
+        var engine = provider.GetRequiredService<CacheEngine>();
+        var counts = provider.GetRequiredService<LarderServer>().Connection is { } connection ? new RedisCounts(connection) : null;
+        return new CacheCounters(new CountStore(engine, counts, engine.HasSecondLevel, provider.GetRequiredService<IOptions<LarderOptions>>().Value), null);
     }
 
     private static CacheEngine CreateEngine(IServiceProvider provider)
