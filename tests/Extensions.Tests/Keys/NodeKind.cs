@@ -1,0 +1,10 @@
+namespace Larder.Tests.Keys;
+
+internal enum NodeKind
+{
+    Leaf,
+    Tuple,
+    Sequence,
+    Set,
+    Map,
+}
