@@ -27,6 +27,8 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         options.DefaultExpiration = FindSeconds(valkey, "CACHE_TTL") ?? options.DefaultExpiration;
         options.DefaultExpiration = Seconds("KV_CACHE_TTL_SECONDS") ?? options.DefaultExpiration;
         options.DefaultExpiration = Seconds("CACHE_TTL_DEFAULT") ?? options.DefaultExpiration;
+        options.ShortExpiration = Seconds("CACHE_TTL_SHORT") ?? options.ShortExpiration;
+        options.LongExpiration = Seconds("CACHE_TTL_LONG") ?? options.LongExpiration;
     }
 
     /// <summary>
@@ -96,6 +98,8 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
                 : throw new FormatException($"{timeoutName} is '{Get(timeoutName)}'. It must be a number of seconds above 0, at most {LongestTimeout.TotalSeconds}.");
         }
 
+        // One connection carries every command, so there is nothing to limit; a wrong value is a mistake all the same.
+        _ = FindNumber(valkey, "MAX_CONNECTIONS", 1, int.MaxValue);
         if (FindFlag(valkey, "RETRY_ON_TIMEOUT") == false)
         {
             options.ConnectRetry = 1;

@@ -27,6 +27,15 @@ public sealed class LarderOptions
     /// </summary>
     public TimeSpan DefaultExpiration { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// For entries that are to live a short time: nothing uses it by itself, calls and namespaces take it from here. Default 30 seconds.
+    /// Environment, in seconds: <c>CACHE_TTL_SHORT</c>. Not negative.
+    /// </summary>
+    public TimeSpan ShortExpiration { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The same for a long time. Default 1 hour. Environment, in seconds: <c>CACHE_TTL_LONG</c>. Not negative.</summary>
+    public TimeSpan LongExpiration { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>How long a node keeps its own copy of an entry. Default: as long as the entry lives. Must be positive.</summary>
     public TimeSpan? DefaultLocalCacheExpiration { get; set; }
 

@@ -12,6 +12,8 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Text(faults, nameof(options.Prefix), options.Prefix);
         Text(faults, nameof(options.Version), options.Version);
         Check(faults, options.DefaultExpiration >= TimeSpan.Zero, nameof(options.DefaultExpiration), options.DefaultExpiration, "zero (caching off) or longer");
+        Check(faults, options.ShortExpiration >= TimeSpan.Zero, nameof(options.ShortExpiration), options.ShortExpiration, "zero (caching off) or longer");
+        Check(faults, options.LongExpiration >= TimeSpan.Zero, nameof(options.LongExpiration), options.LongExpiration, "zero (caching off) or longer");
         Positive(faults, nameof(options.DefaultLocalCacheExpiration), options.DefaultLocalCacheExpiration);
         Check(faults, options.MaximumKeyLength is >= 1 and <= 32_768, nameof(options.MaximumKeyLength), options.MaximumKeyLength, "from 1 to 32768");
         Check(faults, options.MaximumPayloadBytes is >= 1 and <= 512L * 1024 * 1024, nameof(options.MaximumPayloadBytes), options.MaximumPayloadBytes, "from 1 to 536870912 (512 MiB)");

@@ -61,7 +61,7 @@ internal static class ServerAddress
             _ => throw new FormatException($"'{Redact(text)}' begins with '{scheme}://'. Use redis://, rediss://, valkey:// or valkeys://."),
         };
         var options = new ConfigurationOptions { Ssl = secure };
-        var query = rest.IndexOf('?', StringComparison.Ordinal);
+        var query = rest.IndexOf('?', rest.LastIndexOf('@') + 1);   // a password may hold one
         rest = query < 0 ? rest : rest[..query];
         var at = rest.LastIndexOf('@');
         if (at >= 0)

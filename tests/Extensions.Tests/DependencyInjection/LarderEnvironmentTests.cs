@@ -44,6 +44,18 @@ public sealed class LarderEnvironmentTests
         Assert.Equal(TimeSpan.FromSeconds(seconds), Options(variables.Split(';')).DefaultExpiration);
 
     [Fact]
+    public void Short_and_long_expirations_come_from_their_variables()
+    {
+        var (none, both) = (Options([]), Options(["CACHE_TTL_SHORT=5", "CACHE_TTL_LONG=7200"]));
+
+        Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromHours(1)), (none.ShortExpiration, none.LongExpiration));
+        Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromHours(2)), (both.ShortExpiration, both.LongExpiration));
+    }
+
+    [Fact]
+    public void The_most_connections_may_be_given() => Assert.NotNull(Server(["REDIS_HOST=h", "REDIS_MAX_CONNECTIONS=50"]));
+
+    [Fact]
     public void A_namespace_gets_its_expiration_from_a_variable_of_its_name()
     {
         var options = Options(["FAVICON_CACHE_TTL_SECONDS=86400", "USER_PROFILE_CACHE_TTL_SECONDS=60", "KV_CACHE_TTL_SECONDS=5"]);
@@ -102,6 +114,8 @@ public sealed class LarderEnvironmentTests
     [InlineData("CACHE_BACKEND=memcached", "CACHE_BACKEND", "'memcached'")]
     [InlineData("REDIS_HOST=h;REDIS_PORT=many", "REDIS_PORT", "'many'")]
     [InlineData("REDIS_HOST=h;REDIS_DB=-1", "REDIS_DB", "'-1'")]
+    [InlineData("REDIS_HOST=h;REDIS_MAX_CONNECTIONS=lots", "REDIS_MAX_CONNECTIONS", "'lots'")]
+    [InlineData("VALKEY_HOST=h;REDIS_MAX_CONNECTIONS=5;VALKEY_MAX_CONNECTIONS=0", "VALKEY_MAX_CONNECTIONS", "'0'")]
     [InlineData("REDIS_HOST=h;REDIS_TLS=maybe", "REDIS_TLS", "'maybe'")]
     [InlineData("REDIS_HOST=h;REDIS_TIMEOUT=soon", "REDIS_TIMEOUT", "'soon'")]
     [InlineData("REDIS_HOST=h;REDIS_TIMEOUT=-1", "REDIS_TIMEOUT", "'-1'")]
@@ -131,6 +145,8 @@ public sealed class LarderEnvironmentTests
     [InlineData("CACHE_TTL_DEFAULT=five", "'five'")]
     [InlineData("REDIS_CACHE_TTL=-5", "'-5'")]
     [InlineData("KV_CACHE_TTL_SECONDS=1e400", "'1e400'")]
+    [InlineData("CACHE_TTL_SHORT=soon", "'soon'")]
+    [InlineData("CACHE_TTL_LONG=-1", "'-1'")]
     [InlineData("CACHE_TTL_DEFAULT=NaN", "'NaN'")]
     [InlineData("CACHE_TTL_DEFAULT=Infinity", "'Infinity'")]
     [InlineData("CACHE_TTL_DEFAULT=-Infinity", "'-Infinity'")]

@@ -12,6 +12,8 @@ public sealed class LarderOptionsTests
         { "Prefix", options => options.Prefix = "  ", "'  '" },
         { "Version", options => options.Version = "", "''" },
         { "DefaultExpiration", options => options.DefaultExpiration = TimeSpan.FromSeconds(-1), "'-00:00:01'" },
+        { "ShortExpiration", options => options.ShortExpiration = TimeSpan.FromSeconds(-1), "'-00:00:01'" },
+        { "LongExpiration", options => options.LongExpiration = TimeSpan.FromSeconds(-1), "'-00:00:01'" },
         { "DefaultLocalCacheExpiration", options => options.DefaultLocalCacheExpiration = TimeSpan.Zero, "'00:00:00'" },
         { "MaximumKeyLength", options => options.MaximumKeyLength = 0, "'0'" },
         { "MaximumKeyLength", options => options.MaximumKeyLength = 100_000, "'100000'" },

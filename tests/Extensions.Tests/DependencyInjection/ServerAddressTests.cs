@@ -33,6 +33,7 @@ public sealed class ServerAddressTests
     [InlineData("redis://user@h", "user", null)]
     [InlineData("redis://us%40er:p%3Aa%2Fs%23s@h", "us@er", "p:a/s#s")]
     [InlineData("redis://user:with@at@h", "user", "with@at")]
+    [InlineData("redis://user:with?mark@h", "user", "with?mark")]
     [InlineData("redis://user:with:colon@h", "user", "with:colon")]
     [InlineData("h,user=me,password=secret", "me", "secret")]
     public void An_address_may_hold_credentials(string text, string? user, string? password)
@@ -68,6 +69,7 @@ public sealed class ServerAddressTests
     [Theory]
     [InlineData("redis://user:secret@h:x")]
     [InlineData("redis://user:se@secret@h/x")]
+    [InlineData("redis://user:secret?x@h:y")]
     [InlineData("ftp://user:secret@h")]
     [InlineData("h:1,password=secret,nonsense=1")]
     [InlineData("h:1,PASSWORD=secret,nonsense=1")]
