@@ -14,7 +14,7 @@ internal sealed class FaultRun(Fault fault)
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(30);
 
     private readonly PhaseClock _clock = new();
-    private readonly Keys _keys = new();
+    private readonly TrafficKeys _keys = new();
     private readonly Failures _failures = new();
     private readonly TimeSpan[] _times = new TimeSpan[Enum.GetValues<Phase>().Length];
     private Source _source = null!;

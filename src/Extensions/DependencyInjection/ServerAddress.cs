@@ -111,13 +111,26 @@ internal static class ServerAddress
         {
             if (!int.TryParse(host[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is 0 or > ushort.MaxValue)
             {
-                throw new FormatException($"'{Redact(text)}' names the port '{host[(colon + 1)..]}'. It must be a number from 1 to 65535.");
+                var named = host[(colon + 1)..];
+                if (!text.Contains('@', StringComparison.Ordinal) && !named.All(char.IsAsciiDigit))
+                {
+                    // Perhaps user:password, and the '@' is missing.
+                    throw new FormatException(
+                        $"The address '{host[..colon]}:***' names a port that is no number from 1 to 65535. It is not shown, because it may be a password; behind a password comes '@' and the host.");
+                }
+
+                throw new FormatException($"'{Redact(text)}' names the port '{named}'. It must be a number from 1 to 65535.");
             }
 
             host = host[..colon];
         }
 
         host = host.Trim('[', ']');
+        if (host.Length == 0)
+        {
+            throw new FormatException($"'{Redact(text)}' names no host. Write it as redis://host:port.");
+        }
+
         options.EndPoints.Add(IPAddress.TryParse(host, out var address) ? new IPEndPoint(address, port) : new DnsEndPoint(host, port));
     }
 

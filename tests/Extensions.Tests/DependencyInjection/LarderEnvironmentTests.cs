@@ -120,7 +120,7 @@ public sealed class LarderEnvironmentTests
     [InlineData("REDIS_HOST=h;REDIS_TIMEOUT=soon", "REDIS_TIMEOUT", "'soon'")]
     [InlineData("REDIS_HOST=h;REDIS_TIMEOUT=-1", "REDIS_TIMEOUT", "'-1'")]
     [InlineData("VALKEY_HOST=h;VALKEY_RETRY_ON_TIMEOUT=2", "VALKEY_RETRY_ON_TIMEOUT", "'2'")]
-    [InlineData("REDIS_URL=redis://h:x", "redis://h:x", "'x'")]
+    [InlineData("REDIS_URL=redis://user@h:x", "redis://***@h:x", "'x'")]
     public void A_wrong_value_is_refused_with_its_variable_and_itself(string variables, params string[] quoted)
     {
         var message = Assert.Throws<FormatException>(() => Server(variables.Split(';'))).Message;

@@ -57,7 +57,9 @@ public sealed class ServerAddressTests
     [InlineData("redis://h/abc", "'abc'")]
     [InlineData("redis://h/-1", "'-1'")]
     [InlineData("redis://h/99999999999", "'99999999999'")]
-    [InlineData("redis://h:x", "'x'")]
+    [InlineData("redis://h:x", "'h:***'")]
+    [InlineData("redis://user@h:x", "'x'")]
+    [InlineData("redis://:6379", "'redis://:6379'")]
     [InlineData("redis://h:0", "'0'")]
     [InlineData("redis://h:65536", "'65536'")]
     [InlineData("redis://h:", "''")]
@@ -68,6 +70,7 @@ public sealed class ServerAddressTests
 
     [Theory]
     [InlineData("redis://user:secret@h:x")]
+    [InlineData("redis://user:secret")]
     [InlineData("redis://user:se@secret@h/x")]
     [InlineData("redis://user:secret?x@h:y")]
     [InlineData("ftp://user:secret@h")]

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Larder.Resilience.Traffic;
 
 /// <summary>One of many concurrent callers: mostly reads, some looks, writes and removals, one at a time.</summary>
-internal sealed class Caller(CacheNode node, Keys keys, Source source, Load load, PhaseClock clock, Failures failures, bool mixesUp)
+internal sealed class Caller(CacheNode node, TrafficKeys keys, Source source, Load load, PhaseClock clock, Failures failures, bool mixesUp)
 {
     private readonly Tally[] _tallies = [.. Enum.GetValues<Phase>().Select(_ => new Tally())];
     private long _inCallSince;
@@ -78,7 +78,7 @@ internal sealed class Caller(CacheNode node, Keys keys, Source source, Load load
         {
             case < 5:
                 tally.TagRemovals++;
-                var tag = Keys.Tag(random.Next(Keys.TagCount));
+                var tag = TrafficKeys.Tag(random.Next(TrafficKeys.TagCount));
                 return ("RemoveByTagAsync", () => DoneAsync(node.Cache.RemoveByTagAsync(tag)));
             case < 50:
                 tally.KeyChanges++;

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Larder.Resilience.Traffic;
 
 /// <summary>The keys of a run. Every second value is text, which is shared; the others are objects, which are serialized.</summary>
-internal sealed class Keys
+internal sealed class TrafficKeys
 {
     public const int TagCount = 8;
 
