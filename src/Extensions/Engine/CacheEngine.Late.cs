@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Larder.Diagnostics;
 
 namespace Larder.Engine;
 
@@ -130,9 +131,11 @@ internal sealed partial class CacheEngine
     private async Task RefreshAsync<TLoader, T>(Load<T> load, TLoader loader, MemoryEntry entry)
         where TLoader : struct, ILoader<T>
     {
+        var outcome = "failed";
         try
         {
             await LeadAsync(load, loader).ConfigureAwait(false);
+            outcome = load.IsStored ? "stored" : "unstored";
         }
         catch (Exception)
         {
@@ -146,6 +149,7 @@ internal sealed partial class CacheEngine
                 HoldOver(load.Flight, entry, load.Policy);
             }
 
+            _metrics.Refreshes.Add(1, LarderMetrics.Tag("outcome", outcome));
             load.Flight.DisposeToken();
             EndRefresh(entry, load.Policy.Rules.StaleIfErrorThrottle);
         }

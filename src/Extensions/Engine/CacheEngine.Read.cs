@@ -117,7 +117,7 @@ internal sealed partial class CacheEngine
                     return true;
                 }
 
-                return TryReadCopy(entry, now, out value);
+                return TryReadEntry(entry, now, out value);
             }
         }
 
@@ -125,50 +125,52 @@ internal sealed partial class CacheEngine
         return false;
     }
 
-    // The rarer kinds of entry, apart from the path of a shared value so that that one stays small.
-    private bool TryReadCopy<T>(MemoryEntry entry, long now, [MaybeNullWhen(false)] out T value)
+    /// <summary>The value of an entry that is known to be valid, or nothing if it is of another type. Counts it as a hit.</summary>
+    private bool TryReadEntry<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value) => TryReadEntry(entry, _clock.Now, out value);
+
+    // Not part of the path of a shared value, so that that one stays small.
+    private bool TryReadEntry<T>(MemoryEntry entry, long now, [MaybeNullWhen(false)] out T value)
     {
-        if (entry is NegativeEntry)
+        if (!TryReadValue(entry, out value))
         {
-            MemoryLevel.Touch(entry);
-            CountMemoryHit(entry, now);
-            value = default!;
-            return true;
+            return false;
         }
 
-        if (entry is SerializedEntry<T> serialized)
-        {
-            try
-            {
-                value = serialized.Read();
-                MemoryLevel.Touch(entry);
-                CountMemoryHit(entry, now);
-                return true;
-            }
-            catch (Exception exception)
-            {
-                LogSerializerFailed<T>(exception);
-                _memory.Remove(entry, EntryDeparture.Removed);
-            }
-        }
-
-        value = default;
-        return false;
+        CountMemoryHit(entry, now);
+        return true;
     }
 
-    /// <summary>The value of an entry that is known to be valid, or nothing if it is of another type.</summary>
-    private bool TryReadEntry<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value)
+    /// <summary>The same, for who counts it otherwise.</summary>
+    private bool TryReadValue<T>(MemoryEntry entry, [MaybeNullWhen(false)] out T value)
     {
-        var now = _clock.Now;
-        if (entry is ValueEntry<T> shared)
+        switch (entry)
         {
-            MemoryLevel.Touch(entry);
-            CountMemoryHit(entry, now);
-            value = shared.Value;
-            return true;
+            case ValueEntry<T> shared:
+                value = shared.Value;
+                break;
+            case NegativeEntry:
+                value = default!;
+                break;
+            case SerializedEntry<T> serialized:
+                try
+                {
+                    value = serialized.Read();
+                    break;
+                }
+                catch (Exception exception)
+                {
+                    LogSerializerFailed<T>(exception);
+                    _memory.Remove(entry, EntryDeparture.Removed);
+                    goto default;
+                }
+
+            default:
+                value = default;
+                return false;
         }
 
-        return TryReadCopy(entry, now, out value);
+        MemoryLevel.Touch(entry);
+        return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

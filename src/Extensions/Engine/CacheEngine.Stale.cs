@@ -120,7 +120,7 @@ internal sealed partial class CacheEngine
             || flight.IsFenced
             || (policy.Rules.StaleIfErrorServes == StaleValues.Verified && !entry.IsCurrent())
             || (policy.Rules.StaleIfErrorServes == StaleValues.Unverified && entry.IsKnownInvalid())
-            || !TryReadEntry(entry, out value))
+            || !TryReadValue(entry, out value))
         {
             return false;
         }

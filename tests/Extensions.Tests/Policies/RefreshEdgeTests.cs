@@ -1,6 +1,8 @@
 using Larder.Consistency.Levels;
+using Larder.Diagnostics;
 using Larder.Engine;
 using Larder.Hybrid;
+using Larder.Tests.Engine;
 using Larder.Tests.Shared;
 using Microsoft.Extensions.Caching.Hybrid;
 using Xunit;
@@ -284,4 +286,59 @@ public sealed class RefreshEdgeTests : PolicyEdge
 
     // Callers leave a key to a load in the background for six times the lease.
     private static void PatientlyInTheBackground(LarderOptions options) => options.LeaseDuration = TimeSpan.FromMinutes(1);
+
+    [Fact]
+    public async Task What_another_node_has_refreshed_is_not_covered_by_the_value_from_before()
+    {
+        var (server, foreign) = (new MemoryServer(), new ForeignHybridCache(Clock));
+        var level = new HookedSecondLevel(new ForeignSecondLevel(foreign, server.Connect(), null, TimeSpan.MaxValue, new EngineClock(Clock)));
+        var one = Start(level);
+        var two = Start(new ForeignSecondLevel(foreign, server.Connect(), null, TimeSpan.MaxValue, new EngineClock(Clock)));
+        await Cache(one).GetOrCreateAsync("key", Value("v1"), Early);
+        Clock.Advance(TimeSpan.FromMinutes(9));
+
+        // The second look is that of the refresh; the other node is done before it.
+        var (looks, open) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        level.Before = (call, _) => call == LevelCall.Get && Interlocked.Increment(ref looks) == 2 ? open.Task : Task.CompletedTask;
+        Assert.Equal("v1", await Cache(one).GetOrCreateAsync("key", Value("unused"), Early));
+        await Cache(two).SetAsync("key", "v2", new HybridCacheEntryOptions { Expiration = TimeSpan.FromMinutes(10) });
+        open.SetResult();
+        await SettleAsync(one);
+
+        Assert.Equal("v2", await Cache(one).GetOrCreateAsync("key", Value("unused"), Early));
+    }
+
+    [Fact]
+    public async Task Loads_in_the_background_and_values_that_stand_in_are_counted_once()
+    {
+        var metrics = new LarderMetrics(null);
+        using var measured = new Measurements(metrics);
+        await using var engine = TestEngine.Create(null, null, time: Clock, metrics: metrics);
+        var cache = Cache(engine);
+        var policy = new CacheEntryPolicy { Expiration = TimeSpan.FromMinutes(10), EarlyRefreshThreshold = 0.5, StaleIfError = TimeSpan.FromHours(1), StaleIfErrorThrottle = TimeSpan.FromSeconds(5) };
+        await cache.GetOrCreateAsync("key", Value("v1"), policy);
+        Clock.Advance(TimeSpan.FromMinutes(9));
+        await cache.GetOrCreateAsync("key", Value("v2"), policy);
+        await SettleAsync(engine);
+        Assert.Equal(1, measured.Sum("larder.cache.refreshes stored"));
+
+        Clock.Advance(TimeSpan.FromMinutes(6));
+        await cache.GetOrCreateAsync("key", (entry, _) =>
+        {
+            entry.DoNotStore();
+            return new ValueTask<string?>("v3");
+        }, policy);
+        await SettleAsync(engine);
+        Assert.Equal(1, measured.Sum("larder.cache.refreshes unstored"));
+        Clock.Advance(TimeSpan.FromSeconds(10));
+        await cache.GetOrCreateAsync("key", Down, policy);
+        await SettleAsync(engine);
+        Assert.Equal((1, 0), (measured.Sum("larder.cache.refreshes failed"), measured.Sum("larder.cache.stale error")));
+
+        Clock.Advance(TimeSpan.FromMinutes(20));
+        Assert.Equal("v2", await cache.GetOrCreateAsync("key", Down, policy));
+        Assert.Equal((1, 0), (measured.Sum("larder.cache.stale error"), measured.Sum("larder.cache.stale kept")));
+        Assert.Equal("v2", await cache.GetOrCreateAsync("key", Down, policy));
+        Assert.Equal((1, 1), (measured.Sum("larder.cache.stale error"), measured.Sum("larder.cache.stale kept")));
+    }
 }
