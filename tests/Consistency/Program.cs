@@ -23,6 +23,8 @@ const string Help =
                    --server redis   --messages 5000   --seconds 5
       stampede   a hot key that expires while many read it: with early refresh nobody waits
                    --callers 50   --seconds 10
+      indexes    index sets, while writers overwrite, remove, invalidate and let expire what belongs to them
+                   --server memory|redis|valkey|redis-cluster|…   --seconds 60   --writers 8   --entries 10000   --seed 1
 
     Exit code: 0 when what was promised held, 1 when not, 2 for a wrong command line.
     """;
@@ -43,6 +45,8 @@ try
             return await BackplaneCommand.RunAsync(new Arguments(args[1..]));
         case "stampede":
             return await StampedeCommand.RunAsync(new Arguments(args[1..]));
+        case "indexes":
+            return await IndexesCommand.RunAsync(new Arguments(args[1..]));
         case "loader":
             return await LoaderCommand.RunAsync(args[1..]);
         case "node":

@@ -67,6 +67,25 @@ public sealed class PromiseTests
         Assert.True(perSecond > 1_000 && perBatch > 1, $"{perSecond} messages a second, {perBatch} in a batch");
     }
 
+    [Fact]
+    public Task In_memory_each_index_holds_exactly_what_is_alive_and_belongs_to_it() => CheckIndexesAsync(null);
+
+    [ServerTheory(ServerKind.Redis, ServerKind.ValkeyCluster)]
+    [InlineData(ServerKind.Redis)]
+    [InlineData(ServerKind.ValkeyCluster)]
+    public async Task Each_index_holds_exactly_what_is_alive_and_belongs_to_it(ServerKind kind)
+    {
+        await using var server = kind == ServerKind.ValkeyCluster ? (ITestServer)await TestServers.StartNewClusterAsync(kind) : await TestServers.StartNewAsync(kind);
+        await CheckIndexesAsync(server);
+    }
+
+    private static async Task CheckIndexesAsync(ITestServer? server)
+    {
+        var verdict = await new IndexSoak(server) { Entries = 500, Users = 20, Devices = 5 }.RunAsync(TimeSpan.FromSeconds(3));
+        Assert.Empty(verdict.Violations);
+        Assert.True(verdict is { Writes: > 200, Reads: > 0, Memberships: > 0 }, $"{verdict.Writes} writes, {verdict.Reads} read, {verdict.Memberships} memberships");
+    }
+
     /// <summary>A stamp for entries that never end must not end them, nor the server's patience with its script.</summary>
     [ServerFact(ServerKind.Redis)]
     public async Task Entries_that_never_expire_are_shared()

@@ -31,9 +31,12 @@ internal sealed class Arguments
     public TimeSpan Milliseconds(string name, TimeSpan otherwise) =>
         Find(name) is { } text ? TimeSpan.FromMilliseconds(double.Parse(text, CultureInfo.InvariantCulture)) : otherwise;
 
-    public T Choice<T>(string name, T otherwise)
+    /// <param name="name">The option.</param>
+    /// <param name="otherwise">The choice when it is not given, or given as <paramref name="except"/>.</param>
+    /// <param name="except">A word that is no choice and means something to the caller.</param>
+    public T Choice<T>(string name, T otherwise, string? except = null)
         where T : struct, Enum =>
-        Find(name) is { } text ? Enum.Parse<T>(text.Replace("-", "", StringComparison.Ordinal), ignoreCase: true) : otherwise;
+        Find(name) is { } text && text != except ? Enum.Parse<T>(text.Replace("-", "", StringComparison.Ordinal), ignoreCase: true) : otherwise;
 
     /// <summary>Nobody is to believe that a misspelt option was heeded.</summary>
     public void End()
