@@ -61,4 +61,7 @@ internal static partial class Log
 
     [LoggerMessage(17, LogLevel.Information, "Messages to the other nodes can be sent again.")]
     public static partial void BackplaneBack(this ILogger logger);
+
+    [LoggerMessage(20, LogLevel.Error, "Services that a factory used threw when they were disposed of. What it loaded is used all the same. {Suppressed} more like it since the last such message.")]
+    public static partial void ServicesFailedToEnd(this ILogger logger, Exception exception, long suppressed);
 }

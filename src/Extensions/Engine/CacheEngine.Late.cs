@@ -26,7 +26,7 @@ internal sealed partial class CacheEngine
         ScopeState scope, ReadOnlySpan<char> key, TLoader loader, in EntryPolicy policy, IEnumerable<string>? tags, [MaybeNullWhen(false)] out T value)
         where TLoader : struct, ILoader<T>
     {
-        if (!policy.LooksIntoMemory || !_memory.TryGet(scope, key, out var entry) || entry.Terms is null || !TryServe(entry, policy.RunsFactory, isVerified: false, out value, out var isDue))
+        if (!policy.LooksIntoMemory || !_memory.TryGet(scope, key, out var entry) || entry.Terms is null || !TryServe(entry, MayRefresh(policy), isVerified: false, out value, out var isDue))
         {
             value = default;
             return false;
@@ -40,8 +40,11 @@ internal sealed partial class CacheEngine
         return true;
     }
 
+    // What the caller loads replaces the entry only if the caller's flags let it be kept where the entry is.
+    private bool MayRefresh(in EntryPolicy policy) => policy.RunsFactory && (policy.WritesMemory || (!_keepsMemory && WritesShared(policy)));
+
     /// <summary>The value of an entry, if it may be served. Says whether a load is now to be started in the background; that is then the caller's to do.</summary>
-    private bool TryServe<T>(MemoryEntry entry, bool mayLoad, bool isVerified, [MaybeNullWhen(false)] out T value, out bool isDue)
+    private bool TryServe<T>(MemoryEntry entry, bool mayRefresh, bool isVerified, [MaybeNullWhen(false)] out T value, out bool isDue)
     {
         var now = _clock.Now;
         isDue = false;
@@ -56,7 +59,7 @@ internal sealed partial class CacheEngine
             return entry.IsFresh(now) && TryReadEntry(entry, out value);
         }
 
-        var read = terms.Read(entry, now, mayLoad ? now + BackgroundPatience : 0, VerifyBy(entry.VerifiedAt));
+        var read = terms.Read(entry, now, mayRefresh ? now + BackgroundPatience : 0, VerifyBy(entry.VerifiedAt));
         if (read == LateRead.None)
         {
             return false;

@@ -131,10 +131,7 @@ internal sealed partial class CacheEngine
         }
         finally
         {
-            if (context is not null)
-            {
-                await context.EndAsync().ConfigureAwait(false);
-            }
+            await EndAsync(context).ConfigureAwait(false);
         }
     }
 
@@ -193,7 +190,7 @@ internal sealed partial class CacheEngine
             {
                 // Noted before the look that decides: who joins after a tag of the entry was invalidated must find that out.
                 flight.FoundTags = entry.Tags;
-                if (TryServe(entry, load.Policy.RunsFactory, isVerified: false, out value!, out var isDue))
+                if (TryServe(entry, MayRefresh(load.Policy), isVerified: false, out value!, out var isDue))
                 {
                     load.Due = isDue ? entry : null;
                     flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
@@ -329,9 +326,25 @@ internal sealed partial class CacheEngine
         }
         finally
         {
+            await EndAsync(context).ConfigureAwait(false);
+        }
+    }
+
+    // What the factory has loaded is loaded, whatever its services do when they end.
+    private async ValueTask EndAsync(CacheEntryContext? context)
+    {
+        try
+        {
             if (context is not null)
             {
                 await context.EndAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception)
+        {
+            if (_limiter.Admits(nameof(Log.ServicesFailedToEnd), exception.GetType().FullName, out var suppressed))
+            {
+                _logger.ServicesFailedToEnd(exception, suppressed);
             }
         }
     }

@@ -23,7 +23,7 @@ internal sealed partial class CacheEngine
             var now = _clock.Now;
             if ((entry.IsFresh(now) || now < entry.Terms?.RevalidateUntil)
                 && await VerifyAsync(entry, physicalKey).ConfigureAwait(false) == Verification.Valid
-                && TryServe<T>(entry, load.Policy.RunsFactory, isVerified: true, out var verified, out var isDue))
+                && TryServe<T>(entry, MayRefresh(load.Policy), isVerified: true, out var verified, out var isDue))
             {
                 load.Due = isDue ? entry : null;
                 flight.FoundTags = entry.Tags;
@@ -269,7 +269,7 @@ internal sealed partial class CacheEngine
     private LateRead ReadTerms<T>(MemoryEntry entry, Load<T> load)
     {
         var now = _clock.Now;
-        var refreshes = load.Policy.RunsFactory && load.Refreshes is null;
+        var refreshes = MayRefresh(load.Policy) && load.Refreshes is null;
         return entry.Terms is null ? LateRead.Serve : entry.Terms.Read(entry, now, refreshes ? now + BackgroundPatience : 0, VerifyBy(entry.VerifiedAt));
     }
 

@@ -5,6 +5,7 @@ using Larder.Hybrid;
 using Larder.Tests.Engine;
 using Larder.Tests.Shared;
 using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace Larder.Tests.Policies;
@@ -306,6 +307,45 @@ public sealed class RefreshEdgeTests : PolicyEdge
         await SettleAsync(one);
 
         Assert.Equal("v2", await Cache(one).GetOrCreateAsync("key", Value("unused"), Early));
+    }
+
+    [Fact]
+    public async Task Who_may_not_replace_an_entry_does_not_refresh_it()
+    {
+        var engine = InMemory();
+        var cache = Cache(engine);
+        await cache.GetOrCreateAsync("key", Value("old"), Early);
+        Clock.Advance(TimeSpan.FromMinutes(9));
+        var loads = 0;
+        Func<CacheEntryContext, CancellationToken, ValueTask<string?>> load = (_, _) => new($"load {++loads}");
+        Assert.Equal("old", await cache.GetOrCreateAsync("key", load, new CacheEntryPolicy { Expiration = Early.Expiration, EarlyRefreshThreshold = Early.EarlyRefreshThreshold, Flags = HybridCacheEntryFlags.DisableLocalCacheWrite }));
+        await SettleAsync(engine);
+        Assert.Equal(0, loads);
+
+        Assert.Equal("old", await cache.GetOrCreateAsync("key", load, Early));
+        await SettleAsync(engine);
+        Assert.Equal("load 1", await cache.GetOrCreateAsync("key", load, Early));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Services_that_throw_when_they_end_do_not_undo_what_was_loaded(bool cached)
+    {
+        await using var services = new ServiceCollection().AddScoped<Grudge>().AddLarder().Services.BuildServiceProvider();
+        var cache = services.GetRequiredService<HybridCache>();
+        Func<CacheEntryContext, CancellationToken, ValueTask<string>> load = (entry, _) =>
+        {
+            entry.Services.GetRequiredService<Grudge>();
+            return new ValueTask<string>("value");
+        };
+        Assert.Equal("value", await cache.GetOrCreateAsync(cached ? "key" : " ", load));
+        Assert.Equal(cached, (await cache.TryGetAsync<string>("key")).IsFound);
+    }
+
+    private sealed class Grudge : IDisposable
+    {
+        public void Dispose() => throw new IOException("not now");
     }
 
     [Fact]
