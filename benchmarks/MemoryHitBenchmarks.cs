@@ -21,6 +21,8 @@ public class MemoryHitBenchmarks
     private readonly MemoryCache _memory = new(new MemoryCacheOptions());
     private readonly int _id = 1234567890;
     private ServiceProvider _services = null!;
+    private ServiceProvider _counting = null!;
+    private HybridCache _counted = null!;
     private HybridCache _ambient = null!;
     private HybridCache _scoped = null!;
 
@@ -37,6 +39,9 @@ public class MemoryHitBenchmarks
         _services = new ServiceCollection().AddLarder().Services.BuildServiceProvider();
         _ambient = _services.GetRequiredService<HybridCache>();
         _scoped = _ambient.InScope(Acme);
+        _counting = new ServiceCollection().AddLarder(options => options.Statistics = true).Services.BuildServiceProvider();
+        _counted = _counting.GetRequiredService<HybridCache>().InScope(Acme);
+        await _counted.SetAsync(Key, "value");
         await _ambient.SetAsync(Key, "value");
         await _scoped.SetAsync(Key, "value");
         await _scoped.SetAsync(Key + "1", "value", tags: ["catalogue"]);
@@ -55,6 +60,7 @@ public class MemoryHitBenchmarks
     public void CleanUp()
     {
         _services.Dispose();
+        _counting.Dispose();
         _memory.Dispose();
     }
 
@@ -69,6 +75,9 @@ public class MemoryHitBenchmarks
 
     [Benchmark(Description = "Larder, scope")]
     public ValueTask<string> Scope() => _scoped.GetOrCreateAsync(Key, 0, static (_, _) => new ValueTask<string>("loaded"));
+
+    [Benchmark(Description = "Larder, scope, statistics on")]
+    public ValueTask<string> Counted() => _counted.GetOrCreateAsync(Key, 0, static (_, _) => new ValueTask<string>("loaded"));
 
     [Benchmark(Description = "Larder, scope, 1 tag")]
     public ValueTask<string> OneTag() => _scoped.GetOrCreateAsync(Key + "1", 0, static (_, _) => new ValueTask<string>("loaded"));

@@ -27,4 +27,8 @@ internal sealed class CacheAdmin(CacheEngine engine) : ICacheAdmin
 
     public Task<PurgeProgress> PurgeAsync(IProgress<PurgeProgress>? progress = null, CancellationToken cancellationToken = default) =>
         engine.PurgeAsync(progress, cancellationToken);
+
+    public CacheStatistics GetStatistics() => engine.GetStatistics();
+
+    public void ResetStatistics() => engine.ResetStatistics();
 }

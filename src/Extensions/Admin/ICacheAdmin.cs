@@ -42,4 +42,13 @@ public interface ICacheAdmin
     /// <param name="cancellationToken">Stops between two steps; what was removed stays removed.</param>
     /// <returns>What was looked at and removed in all.</returns>
     Task<PurgeProgress> PurgeAsync(IProgress<PurgeProgress>? progress = null, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// What this node has counted, and what its memory holds. Looks at each entry in memory once. Hits and misses are zero unless
+    /// <see cref="LarderOptions.Statistics"/> is on.
+    /// </summary>
+    CacheStatistics GetStatistics();
+
+    /// <summary>Begins to count anew. What memory holds, and the hits that entries have noted, stay.</summary>
+    void ResetStatistics();
 }

@@ -29,6 +29,7 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         options.DefaultExpiration = Seconds("CACHE_TTL_DEFAULT") ?? options.DefaultExpiration;
         options.ShortExpiration = Seconds("CACHE_TTL_SHORT") ?? options.ShortExpiration;
         options.LongExpiration = Seconds("CACHE_TTL_LONG") ?? options.LongExpiration;
+        options.Statistics = Flag("CACHE_METRICS") ?? options.Statistics;
     }
 
     /// <summary>
@@ -137,11 +138,14 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
             : throw new FormatException($"{found} is '{Get(found)}'. It must be a whole number from {least} to {most}.");
     }
 
-    private bool? FindFlag(bool valkey, string name) => FindName(valkey, name) is not { } found ? null : Get(found)!.Trim().ToLowerInvariant() switch
+    private bool? FindFlag(bool valkey, string name) => FindName(valkey, name) is { } found ? Flag(found) : null;
+
+    private bool? Flag(string name) => Get(name)?.Trim().ToLowerInvariant() switch
     {
+        null => null,
         "1" or "true" or "yes" or "on" => true,
         "0" or "false" or "no" or "off" => false,
-        var other => throw new FormatException($"{found} is '{other}'. Use true or false."),
+        var other => throw new FormatException($"{name} is '{other}'. Use true or false."),
     };
 
     private TimeSpan? Seconds(string name) => Get(name) is { } text ? ParseSeconds(name, text) : null;

@@ -214,6 +214,12 @@ public sealed class LarderOptions
     /// </summary>
     public TimeSpan PurgeInterval { get; set; } = TimeSpan.FromHours(1);
 
+    /// <summary>
+    /// Whether hits, misses, loads and so on are counted per scope for <see cref="ICacheAdmin.GetStatistics"/>, and each entry in memory notes its hits. Default
+    /// false: nothing is counted, and it costs nothing. Environment: <c>CACHE_METRICS</c>. Meters do not depend on it.
+    /// </summary>
+    public bool Statistics { get; set; }
+
     /// <summary>Defaults per namespace, by name (ordinal). Environment, in seconds: <c>{NAMESPACE}_CACHE_TTL_SECONDS</c>.</summary>
     public IDictionary<string, NamespaceOptions> Namespaces { get; } = new Dictionary<string, NamespaceOptions>(StringComparer.Ordinal);
 }

@@ -93,6 +93,7 @@ public static class LarderServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(static provider => new LarderMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton<LarderServer>();
+        services.AddSingleton<ILarderConnection, LarderConnection>();
         services.AddSingleton(static provider => CreateEngine(provider));
         services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
         services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));

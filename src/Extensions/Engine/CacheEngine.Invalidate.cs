@@ -15,7 +15,7 @@ internal sealed partial class CacheEngine
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
-        CountInvalidation("key", "local");
+        CountInvalidation(BackplaneMessage.KeyChanged(scope.Id, keyText), isRemote: false);
         var key = new MemoryKey(scope, keyText);
         Forget(key);
         if (_second is null || !IsCacheable(keyText))
@@ -60,7 +60,7 @@ internal sealed partial class CacheEngine
     /// </summary>
     private async ValueTask InvalidateAsync(Group group, BackplaneMessage message, Group? activity = null)
     {
-        CountInvalidation(message.Kind == MessageKind.TagInvalidated ? "tag" : "level", "local");
+        CountInvalidation(message, isRemote: false);
         _groups.Invalidate(group);
         if (_second is null)
         {
@@ -171,14 +171,6 @@ internal sealed partial class CacheEngine
         if (_backplane is not null)
         {
             _pending.Remember(invalidation);
-        }
-    }
-
-    private void CountInvalidation(string kind, string origin)
-    {
-        if (_metrics.Invalidations.Enabled)
-        {
-            _metrics.Invalidations.Add(1, LarderMetrics.Tag("kind", kind), LarderMetrics.Tag("origin", origin));
         }
     }
 }

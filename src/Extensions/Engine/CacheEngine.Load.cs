@@ -69,6 +69,7 @@ internal sealed partial class CacheEngine
 
         if (TryRead(result, out var value))
         {
+            scope.Counters?.Add(Tally.Joined);
             return value;
         }
 
@@ -78,6 +79,7 @@ internal sealed partial class CacheEngine
         }
 
         failure?.Throw();
+        scope.Counters?.Add(Tally.Miss);
         return policy.RunsFactory
             ? await LoadUncachedAsync<TLoader, T>(scope, flight.Key.Key, loader, Left(policy, began), cancellationToken).ConfigureAwait(false)
             : default!;
@@ -231,6 +233,7 @@ internal sealed partial class CacheEngine
             else
             {
                 flight.Kind = CacheResultKind.Missing;
+                flight.Key.Scope.Counters?.Add(Tally.Miss);
                 value = default!;
             }
 
@@ -306,6 +309,12 @@ internal sealed partial class CacheEngine
         }
 
         var flight = load.Flight;
+        if (load.Refreshes is null)
+        {
+            flight.Key.Scope.Counters?.Add(Tally.Miss);
+        }
+
+        var (began, succeeded) = (BeginLoadTime(), false);
         var context = loader.TakesContext ? new CacheEntryContext(flight.Key.Key, flight.Key.Scope.Scope, _scopes, flight.Stale, load.Refreshes is not null) : null;
         flight.StartFactory();
         try
@@ -322,10 +331,12 @@ internal sealed partial class CacheEngine
             }
 
             Decide(load, context, value);
+            succeeded = true;
             return value;
         }
         finally
         {
+            CountLoad(flight.Key.Scope, began, succeeded);
             await EndAsync(context).ConfigureAwait(false);
         }
     }

@@ -90,6 +90,8 @@ internal sealed partial class CacheEngine
                 {
                     return default;
                 }
+
+                scope.Counters?.Add(Tally.Joined);
             }
             else
             {
@@ -171,28 +173,6 @@ internal sealed partial class CacheEngine
 
         MemoryLevel.Touch(entry);
         return true;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void CountMemoryHit(MemoryEntry entry, long now)
-    {
-        if (_metrics.Hits.Enabled)
-        {
-            _metrics.Hits.Add(1, LarderMetrics.Tag("level", "memory"));
-            if (entry.Terms is { } terms && now >= terms.Expires)
-            {
-                _metrics.Stale.Add(1, LarderMetrics.Tag("reason", "kept"));
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void CountHit(string level)
-    {
-        if (_metrics.Hits.Enabled)
-        {
-            _metrics.Hits.Add(1, LarderMetrics.Tag("level", level));
-        }
     }
 
     private bool IsCacheable([NotNullWhen(true)] string? key)

@@ -73,6 +73,7 @@ internal sealed partial class CacheEngine
         if (!load.Policy.RunsFactory)
         {
             load.Flight.Kind = CacheResultKind.Missing;
+            scope.Counters?.Add(Tally.Miss);
             return default!;
         }
 
@@ -261,7 +262,7 @@ internal sealed partial class CacheEngine
         load.Flight.FoundTags = groups;
         load.Flight.Kind = entry is NegativeEntry ? CacheResultKind.NotFound : CacheResultKind.Found;
         StoreInMemory(load, entry);
-        CountHit("second");
+        CountSecondLevelHit(entry, isStale: left <= 0 || !isCurrent, isRead: load.Refreshes is null);
         return new Found<T>(value);
     }
 

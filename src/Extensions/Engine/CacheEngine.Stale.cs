@@ -131,6 +131,7 @@ internal sealed partial class CacheEngine
         }
 
         _metrics.Stale.Add(1, LarderMetrics.Tag("reason", reason));
+        entry.Scope.Counters?.Add(Tally.Stale);
         return true;
     }
 

@@ -42,7 +42,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
         switch (message.Kind)
         {
             case MessageKind.KeyChanged:
-                CountInvalidation("key", "remote");
+                CountInvalidation(message, isRemote: true);
                 if (_groups.FindScope(message.Scope) is { } changed)
                 {
                     var key = new MemoryKey(changed, message.Name);
@@ -65,7 +65,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
 
                 break;
             case MessageKind.TagInvalidated:
-                CountInvalidation("tag", "remote");
+                CountInvalidation(message, isRemote: true);
                 if (_groups.FindScope(message.Scope) is { } tagged)
                 {
                     _groups.Invalidate(tagged.TagActivity);
@@ -74,7 +74,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
 
                 break;
             case MessageKind.LevelInvalidated:
-                CountInvalidation("level", "remote");
+                CountInvalidation(message, isRemote: true);
                 if (_groups.FindLevel(message.Scope) is { } level)
                 {
                     _groups.Invalidate(level);

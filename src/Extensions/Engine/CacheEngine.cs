@@ -35,6 +35,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
     private readonly Random _random;
     private readonly IServiceScopeFactory? _scopes;
     private readonly CancellationToken _stoppingToken;
+    private readonly DateTimeOffset _startedAt;
 
     public CacheEngine(
         LarderOptions options,
@@ -53,6 +54,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _random = random ?? Random.Shared;
         _options = options;
         _clock = new EngineClock(time);
+        _startedAt = time.GetUtcNow();
+        _statistics = options.Statistics ? new StatisticsTable(time) : null;
         _serializers = serializers;
         _logger = logger;
         _metrics = metrics;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using Larder.Diagnostics;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
 
@@ -48,6 +49,9 @@ internal abstract class MemoryEntry(in EntryMetadata metadata)
     // Owned by the eviction policy: whose queue the entry is in, how often it was hit lately, and whether it is still in the table.
     public byte Hits;
     public EntryResidence Residence;
+
+    /// <summary>How it is used; null until the first hit, and where statistics are off.</summary>
+    public EntryUse? Use;
 
     /// <summary>The counter of invalidations as it was before the value was loaded, or last verified.</summary>
     public long Generation => Volatile.Read(ref _generation);

@@ -1,3 +1,4 @@
+using Larder.Diagnostics;
 using Larder.Scopes;
 using Larder.Tags;
 
@@ -11,6 +12,7 @@ internal sealed class ScopeState
 {
     private readonly Lock _lock = new();
     private WeakTable<Group>? _tags;
+    private ScopeCounters? _counters;
     private long _generation;
 
     public ScopeState(CacheEngine engine, CacheScope scope, string id, Group[] levels, EntryDefaults defaults)
@@ -43,6 +45,9 @@ internal sealed class ScopeState
     public Group[] Levels { get; }
 
     public Group Namespace => Levels[3];
+
+    /// <summary>Where the scope counts; null where statistics are off.</summary>
+    public ScopeCounters? Counters => _counters ?? (Engine.Statistics is { } statistics ? _counters = statistics.Attach(this) : null);
 
     /// <summary>Changes with every invalidation of a tag in the scope. Its id is that of a tag without text, which no tag is.</summary>
     public Group TagActivity { get; }

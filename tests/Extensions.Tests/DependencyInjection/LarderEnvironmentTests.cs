@@ -53,6 +53,15 @@ public sealed class LarderEnvironmentTests
     }
 
     [Fact]
+    public void Statistics_are_switched_on_by_their_variable()
+    {
+        Assert.False(Options([]).Statistics);
+        Assert.True(Options(["CACHE_METRICS=1"]).Statistics);
+        Assert.False(Options(["CACHE_METRICS=0"]).Statistics);
+        Assert.Contains("CACHE_METRICS is 'perhaps'", Assert.Throws<FormatException>(() => Options(["CACHE_METRICS=perhaps"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_most_connections_may_be_given() => Assert.NotNull(Server(["REDIS_HOST=h", "REDIS_MAX_CONNECTIONS=50"]));
 
     [Fact]

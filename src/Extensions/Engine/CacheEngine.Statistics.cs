@@ -1,0 +1,165 @@
+using System.Runtime.CompilerServices;
+using Larder.Backplane;
+using Larder.Diagnostics;
+
+namespace Larder.Engine;
+
+/// <remarks>What is counted, for meters and for statistics. A hit asks once whether anybody counts.</remarks>
+internal sealed partial class CacheEngine
+{
+    private readonly StatisticsTable? _statistics;
+
+    /// <summary>Where the counts of scopes are kept; null where statistics are off.</summary>
+    public StatisticsTable? Statistics => _statistics;
+
+    public CacheStatistics GetStatistics()
+    {
+        var scopes = new Dictionary<CacheScope, CacheCounts>();
+        var others = _statistics?.Others.Read() ?? new CacheCounts();
+        foreach (var (state, held) in ReadMemory())
+        {
+            if (state.Counters is { } counters && ReferenceEquals(counters, _statistics!.Others))
+            {
+                others = others.Plus(held);
+            }
+            else
+            {
+                scopes[state.Scope] = held;
+            }
+        }
+
+        foreach (var (scope, counters) in _statistics?.Scopes() ?? [])
+        {
+            var counts = counters.Read();
+            scopes[scope] = scopes.TryGetValue(scope, out var held) ? counts.Plus(held) : counts;
+        }
+
+        return new CacheStatistics(
+            _statistics is not null, _statistics?.Since ?? _startedAt, _clock.Provider.GetUtcNow(), [.. scopes.Select(static scope => new CacheScopeStatistics(scope.Key, scope.Value))], others);
+    }
+
+    public void ResetStatistics() => _statistics?.Reset();
+
+    private Dictionary<ScopeState, CacheCounts> ReadMemory()
+    {
+        var held = new Dictionary<ScopeState, (long Entries, long Negative, long Bytes, long Oldest, long Newest)>();
+        foreach (var entry in _memory.Entries)
+        {
+            var sum = held.GetValueOrDefault(entry.Scope, (0, 0, 0, long.MaxValue, long.MinValue));
+            held[entry.Scope] = (
+                sum.Entries + 1,
+                sum.Negative + (entry is NegativeEntry ? 1 : 0),
+                sum.Bytes + entry.Size,
+                Math.Min(sum.Oldest, entry.CreatedAtUtc),
+                Math.Max(sum.Newest, entry.CreatedAtUtc));
+        }
+
+        return held.ToDictionary(static pair => pair.Key, static pair => new CacheCounts
+        {
+            Entries = pair.Value.Entries,
+            NegativeEntries = pair.Value.Negative,
+            Bytes = pair.Value.Bytes,
+            Oldest = DateTimeOffset.FromUnixTimeMilliseconds(pair.Value.Oldest),
+            Newest = DateTimeOffset.FromUnixTimeMilliseconds(pair.Value.Newest),
+        });
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void CountMemoryHit(MemoryEntry entry, long now)
+    {
+        // One branch for both.
+        if (_statistics is not null | _metrics.Hits.Enabled)
+        {
+            CountMemoryHitNow(entry, now);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountMemoryHitNow(MemoryEntry entry, long now)
+    {
+        var isStale = entry.Terms is { } terms && now >= terms.Expires;
+        if (_metrics.Hits.Enabled)
+        {
+            _metrics.Hits.Add(1, LarderMetrics.Tag("level", "memory"));
+            if (isStale)
+            {
+                _metrics.Stale.Add(1, LarderMetrics.Tag("reason", "kept"));
+            }
+        }
+
+        if (entry.Scope.Counters is { } counters)
+        {
+            CountHit(counters, Tally.MemoryHit, entry is NegativeEntry, isStale);
+            (entry.Use ?? BeginUse(entry)).Hit(now);
+        }
+    }
+
+    private void CountSecondLevelHit(MemoryEntry entry, bool isStale, bool isRead)
+    {
+        if (_metrics.Hits.Enabled)
+        {
+            _metrics.Hits.Add(1, LarderMetrics.Tag("level", "second"));
+        }
+
+        if (isRead && entry.Scope.Counters is { } counters)
+        {
+            CountHit(counters, Tally.SecondLevelHit, entry is NegativeEntry, isStale);
+        }
+    }
+
+    private static void CountHit(ScopeCounters counters, Tally level, bool isNegative, bool isStale)
+    {
+        counters.Add(level);
+        if (isNegative)
+        {
+            counters.Add(Tally.NegativeHit);
+        }
+
+        if (isStale)
+        {
+            counters.Add(Tally.Stale);
+        }
+    }
+
+    private static EntryUse BeginUse(MemoryEntry entry)
+    {
+        var made = new EntryUse();
+        return Interlocked.CompareExchange(ref entry.Use, made, null) ?? made;
+    }
+
+    /// <summary>When a factory starts, if that is to be known.</summary>
+    private long BeginLoadTime() => _statistics is null ? 0 : _clock.Provider.GetTimestamp();
+
+    private void CountLoad(ScopeState scope, long began, bool succeeded)
+    {
+        if (scope.Counters is { } counters)
+        {
+            counters.Add(Tally.Load);
+            counters.Add(Tally.LoadTime, _clock.Provider.GetElapsedTime(began).Ticks);
+            if (!succeeded)
+            {
+                counters.Add(Tally.FailedLoad);
+            }
+        }
+    }
+
+    /// <summary>An invalidation holds on this node, which was asked for it, or has heard of it from another.</summary>
+    private void CountInvalidation(in BackplaneMessage message, bool isRemote)
+    {
+        if (_metrics.Invalidations.Enabled)
+        {
+            var kind = message.Kind switch
+            {
+                MessageKind.KeyChanged => "key",
+                MessageKind.TagInvalidated => "tag",
+                _ => "level",
+            };
+            _metrics.Invalidations.Add(1, LarderMetrics.Tag("kind", kind), LarderMetrics.Tag("origin", isRemote ? "remote" : "local"));
+        }
+
+        if (_statistics is not null && !isRemote)
+        {
+            (_groups.FindScope(message.Scope)?.Counters ?? _statistics.Others).Add(Tally.Invalidation);
+        }
+    }
+}
