@@ -7,6 +7,7 @@ using Larder.Counters;
 using Larder.Diagnostics;
 using Larder.Engine;
 using Larder.Hybrid;
+using Larder.Namespaces;
 using Larder.Redis;
 using Larder.Scopes;
 using Microsoft.Extensions.Caching.Distributed;
@@ -98,6 +99,8 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
         services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));
         services.AddSingleton<ICacheCounters>(static provider => CreateCounters(provider));
+        services.AddSingleton<ICacheNamespaces>(static provider => new CacheNamespaces(provider.GetRequiredService<CacheEngine>(), provider.GetRequiredService<ICacheCounters>()));
+        services.AddKeyedSingleton(KeyedService.AnyKey, static (provider, key) => ((CacheNamespaces)provider.GetRequiredService<ICacheNamespaces>()).Get(key));
         return marker;
     }
 

@@ -133,13 +133,15 @@ internal sealed partial class CacheEngine
             return (null, default);
         }
 
-        // A stamp that this node believes in may be older than the entry.
-        var isCurrent = await IsCurrentAsync(scope, header).ConfigureAwait(false)
-            || (await _stamps!.QuestionAsync(scope.Levels.Concat(header.Tags.Select(tag => scope.Tag(tag.Name)))).ConfigureAwait(false) && await IsCurrentAsync(scope, header).ConfigureAwait(false));
-        return isCurrent && read.FromPayload(header, payload, out var value) ? (true, value) : (null, default);
+        return await IsCurrentAsync(scope, header).ConfigureAwait(false) && read.FromPayload(header, payload, out var value) ? (true, value) : (null, default);
     }
 
-    private async ValueTask<bool> IsCurrentAsync(ScopeState scope, EntryHeader header)
+    // A stamp that this node believes in may be older than the entry.
+    private async ValueTask<bool> IsCurrentAsync(ScopeState scope, EntryHeader header) =>
+        await HasCurrentStampsAsync(scope, header).ConfigureAwait(false)
+        || (await _stamps!.QuestionAsync(scope.Levels.Concat(header.Tags.Select(tag => scope.Tag(tag.Name)))).ConfigureAwait(false) && await HasCurrentStampsAsync(scope, header).ConfigureAwait(false));
+
+    private async ValueTask<bool> HasCurrentStampsAsync(ScopeState scope, EntryHeader header)
     {
         if (await _stamps!.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false) != header.ScopeStamp)
         {

@@ -8,29 +8,37 @@ internal sealed partial class CacheEngine
 {
     /// <summary>Removes a key at all levels and on all nodes. No load that began before this completes brings the old value back.</summary>
     /// <remarks>As in <see cref="SetAsync"/> the key is fenced before and after the second level is told.</remarks>
-    public ValueTask RemoveAsync(ScopeState scope, string keyText, CancellationToken cancellationToken) =>
-        RemoveAsync(scope, keyText, InvalidationPolicy, cancellationToken);
+    public async ValueTask RemoveAsync(ScopeState scope, string keyText, CancellationToken cancellationToken) =>
+        await RemoveAsync(scope, keyText, InvalidationPolicy, asks: false, cancellationToken).ConfigureAwait(false);
 
-    private async ValueTask RemoveAsync(ScopeState scope, string keyText, FailurePolicy policy, CancellationToken cancellationToken)
+    /// <summary>The same, and says whether this very call has removed an entry that a read would have found.</summary>
+    public ValueTask<bool> TakeAsync(ScopeState scope, string keyText, CancellationToken cancellationToken) =>
+        RemoveAsync(scope, keyText, InvalidationPolicy, asks: true, cancellationToken);
+
+    private async ValueTask<bool> RemoveAsync(ScopeState scope, string keyText, FailurePolicy policy, bool asks, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
         CountInvalidation(BackplaneMessage.KeyChanged(scope.Id, keyText), isRemote: false);
         var key = new MemoryKey(scope, keyText);
-        Forget(key);
+        var here = Forget(key);
+
+        // What is kept on this node alone: memory is the one to ask.
+        var wasHere = asks && here is { Origin: null or { Id: 0 } } and not NegativeEntry && IsInTime(here, _clock.Now) && here.IsCurrent();
         if (_second is null || !IsCacheable(keyText))
         {
-            return;
+            return wasHere;
         }
 
         var physicalKey = scope.PhysicalKey(keyText);
-        if (!await RemoveFromSecondLevelAsync(key, physicalKey, policy).ConfigureAwait(false))
+        var (isTold, wasThere) = await RemoveFromSecondLevelAsync(key, physicalKey, policy, asks).ConfigureAwait(false);
+        if (!isTold)
         {
-            return;
+            return wasHere;
         }
 
-        Forget(key);
         await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), physicalKey, policy).ConfigureAwait(false);
+        return wasHere || wasThere;
     }
 
     /// <summary>Invalidates everything in the scope that carries the tag; <c>*</c> stands for everything in the scope.</summary>
@@ -99,27 +107,51 @@ internal sealed partial class CacheEngine
         return await _second!.SetStampAsync(invalidation.Group!.Id, RandomId.Next(), StampReader.DefaultLife).ConfigureAwait(false);
     }
 
-    /// <summary>Removes a key from the second level, or keeps that for later; says which.</summary>
-    private async ValueTask<bool> RemoveFromSecondLevelAsync(MemoryKey key, string physicalKey, FailurePolicy policy)
+    /// <summary>Removes a key from the second level, or keeps that for later; says which, and if asked whether a read would have found something there.</summary>
+    private async ValueTask<(bool IsTold, bool WasThere)> RemoveFromSecondLevelAsync(MemoryKey key, string physicalKey, FailurePolicy policy, bool asks)
     {
         await _flights.WritesEnd(key).ConfigureAwait(false);
         var invalidation = PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key);
-        var answer = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
-        if (answer.Succeeded)
+        var taken = default(Answer<StoredPayload>);
+        using (await WriteTurnAsync(key).ConfigureAwait(false))
         {
+            var isObsolete = _pending.HasKey(physicalKey);
+            Exception? failure;
+            if (asks)
+            {
+                taken = await _second!.TakeAsync(physicalKey).ConfigureAwait(false);
+                failure = taken.Succeeded ? null : taken.Failure ?? _second.Guard.LastFailure;
+            }
+            else
+            {
+                var removed = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
+                failure = removed.Succeeded ? null : removed.Failure ?? _second.Guard.LastFailure;
+            }
+
+            if (failure is not null)
+            {
+                Postpone(invalidation, failure);
+                Forget(key);
+                policy.ThrowIfAsked(ServerNotTold, failure);
+                return default;
+            }
+
             Remember(invalidation);
-            return true;
+            Forget(key);
+            asks &= !isObsolete;
         }
 
-        Postpone(invalidation, answer.Failure);
-        Forget(key);
-        policy.ThrowIfAsked(ServerNotTold, answer.Failure);
-        return false;
+        using var stored = taken.Value;
+        return (true, asks && await WasServableAsync(key.Scope, physicalKey, stored.Data).ConfigureAwait(false));
     }
 
-    /// <summary>Forgets a key on this node, and fences what is under way for it.</summary>
-    private void Forget(MemoryKey key) =>
-        _flights.Fence(key, null, (_memory, key), static state => state._memory.Remove(state.key.Scope, state.key.Key));
+    /// <summary>Forgets a key on this node, and fences what is under way for it. Gives what memory held.</summary>
+    private MemoryEntry? Forget(MemoryKey key)
+    {
+        var held = new System.Runtime.CompilerServices.StrongBox<MemoryEntry?>();
+        _flights.Fence(key, null, (_memory, key, held), static state => state.held.Value = state._memory.Take(state.key.Scope, state.key.Key, EntryDeparture.Removed));
+        return held.Value;
+    }
 
     private ValueTask TellAsync(BackplaneMessage message, string physicalKey, FailurePolicy policy) =>
         _backplane is null ? default : TellAsync(message, PendingInvalidation.OfKey(physicalKey, message.Scope, message.Name), policy);

@@ -27,7 +27,7 @@ internal sealed partial class CacheEngine
 
         if (policy.Expiration <= TimeSpan.Zero)
         {
-            await RemoveAsync(scope, keyText, WritePolicy, cancellationToken).ConfigureAwait(false);
+            await RemoveAsync(scope, keyText, WritePolicy, asks: false, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -123,6 +123,12 @@ internal sealed partial class CacheEngine
         Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), answer.Failure);
         return (ToEntry(key, value, policy, generation, null, groups, indexes, writer, EntryPayload.LengthOf(header)), new(answer.Failure, IsPostponed: true));
     }
+
+    /// <summary>
+    /// Where the second level cannot compare, a removal and writes of one key reach it one after the other, each with the fence that tells of it, so that an update can be
+    /// sure to come before or after them.
+    /// </summary>
+    private ValueTask<KeyTurns.Turn> WriteTurnAsync(MemoryKey key) => _writeTurns is null ? default : _writeTurns.EnterAsync(key);
 
     /// <summary>How a write to the second level ended: why it failed, if it did, and whether the key is to be removed there later.</summary>
     private readonly record struct SecondLevelWrite(Exception? Failure, bool IsPostponed);

@@ -32,6 +32,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
     private readonly PendingInvalidations _pending;
     private readonly LeaseKeeper? _leases;
     private readonly bool _keepsMemory;
+    private readonly KeyTurns? _writeTurns;
     private readonly Random _random;
     private readonly IServiceScopeFactory? _scopes;
     private readonly CancellationToken _stoppingToken;
@@ -74,6 +75,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _keepsMemory = second is not { KeepsOwnMemory: true };
         if (second is not null)
         {
+            _writeTurns = second.HasLeases ? null : new KeyTurns();
             _second = new GuardedSecondLevel(second, _timeouts, time, metrics, logger);
             metrics.Watch(_second.Guard);
             _second.LateWriteLeft += (entry, key, cause) => Postpone(PendingInvalidation.OfKey(key, entry.Scope.Id, entry.Key), cause);

@@ -177,6 +177,22 @@ internal static class EntryPayload
         return head.Length >= HeaderLength && head[0] == Magic && head[1] == Version && TryReadFields(head, physicalKey, out header, out _);
     }
 
+    /// <summary>The same for one whose entry it must be; says too how many bytes its value has.</summary>
+    public static bool TryReadHead(ReadOnlySpan<byte> head, string physicalKey, out EntryHeader header, out int valueLength)
+    {
+        Span<byte> hash = stackalloc byte[16];
+        HashKey(physicalKey, hash);
+        if (!TryReadHead(head, physicalKey, out header) || !head.Slice(16, 16).SequenceEqual(hash) || head.Length < LengthOf(header))
+        {
+            header = default;
+            valueLength = 0;
+            return false;
+        }
+
+        valueLength = BinaryPrimitives.ReadInt32LittleEndian(head[(LengthOf(header) - 4)..]);
+        return true;
+    }
+
     private static bool TryReadFields(ReadOnlySpan<byte> span, string physicalKey, out EntryHeader header, out int length)
     {
         header = default;

@@ -56,6 +56,9 @@ internal sealed class GuardedSecondLevel
     public ValueTask<Answer<long?>> GetIdAsync(string key) =>
         ReadAsync(static (level, s, token) => level.GetIdAsync(s, token), key);
 
+    public ValueTask<Answer<StoredPayload>> GetHeadAsync(string key) =>
+        ReadAsync(static (level, s, token) => level.GetHeadAsync(s, token), key);
+
     public ValueTask<Answer<bool>> SetAsync(MemoryKey entry, string key, ReadOnlyMemory<byte> payload, StoreTerms terms) =>
         WriteAsync(static async (level, s, token) =>
         {
@@ -69,6 +72,9 @@ internal sealed class GuardedSecondLevel
             await level.RemoveAsync(s, token).ConfigureAwait(false);
             return true;
         }, key);
+
+    public ValueTask<Answer<StoredPayload>> TakeAsync(string key) =>
+        InvalidateAsync(static (level, s, token) => level.TakeAsync(s, token), key);
 
     public ValueTask<Answer<long>> GetStampAsync(string group, TimeSpan life) =>
         ReadAsync(static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life));

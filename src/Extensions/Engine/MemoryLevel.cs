@@ -123,16 +123,19 @@ internal sealed class MemoryLevel
         }
     }
 
-    public bool Remove(ScopeState scope, ReadOnlySpan<char> key, EntryDeparture departure = EntryDeparture.Removed)
+    public bool Remove(ScopeState scope, ReadOnlySpan<char> key, EntryDeparture departure = EntryDeparture.Removed) => Take(scope, key, departure) is not null;
+
+    /// <summary>Removes an entry and gives it.</summary>
+    public MemoryEntry? Take(ScopeState scope, ReadOnlySpan<char> key, EntryDeparture departure)
     {
         if (!_lookup.TryRemove(new MemoryKeyView(scope, key), out _, out var entry))
         {
-            return false;
+            return null;
         }
 
         Unqueue(entry);
         Departed?.Invoke(entry, departure);
-        return true;
+        return entry;
     }
 
     /// <summary>Removes this very entry, not one that has taken its place.</summary>

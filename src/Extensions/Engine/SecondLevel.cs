@@ -9,6 +9,9 @@ namespace Larder.Engine;
 /// <remarks>Keys are physical keys (see <see cref="Scopes.ScopedKey"/>); group ids stand behind the application's prefix.</remarks>
 internal abstract class SecondLevel
 {
+    /// <summary>How many bytes of an entry are read where its value is of no interest: enough for its header, unless it has very many tags or indexes.</summary>
+    public const int HeadLength = 4_096;
+
     /// <summary>Whether loads can be leased, so that a write can be refused when the key was changed since the load began.</summary>
     public virtual bool HasLeases => false;
 
@@ -20,11 +23,25 @@ internal abstract class SecondLevel
     /// <summary>The random id of the entry stored under the key, or null when there is none.</summary>
     public abstract Task<long?> GetIdAsync(string key, CancellationToken cancellationToken);
 
+    /// <summary>The beginning of what is stored, <see cref="HeadLength"/> bytes of it if there are that many. All of it where a part cannot be had.</summary>
+    public virtual Task<StoredPayload> GetHeadAsync(string key, CancellationToken cancellationToken) => GetAsync(key, HybridCacheEntryFlags.None, cancellationToken);
+
     /// <summary>Stores a value whatever is there, and breaks the key's lease.</summary>
     public abstract Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken);
 
     /// <summary>Removes the value and breaks the key's lease.</summary>
     public abstract Task RemoveAsync(string key, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Removes the value, breaks the key's lease, and gives the beginning of what was there, as <see cref="GetHeadAsync"/> does. With leases one call gets it;
+    /// without them the engine lets only one ask at a time.
+    /// </summary>
+    public virtual async Task<StoredPayload> TakeAsync(string key, CancellationToken cancellationToken)
+    {
+        var stored = await GetAsync(key, HybridCacheEntryFlags.None, cancellationToken).ConfigureAwait(false);
+        await RemoveAsync(key, cancellationToken).ConfigureAwait(false);
+        return stored;
+    }
 
     /// <summary>
     /// The stamp of a group, made up and stored if there is none. The server keeps it for at least

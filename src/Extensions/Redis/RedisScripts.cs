@@ -57,6 +57,14 @@ internal static class RedisScripts
         return 1
         """;
 
+    /// <summary>KEYS value, lease · ARGV index of the last byte wanted. Removes the value, breaks the lease and gives the beginning of what was there.</summary>
+    public const string Take =
+        """
+        local head = redis.call('GETRANGE', KEYS[1], 0, ARGV[1])
+        redis.call('DEL', KEYS[1], KEYS[2])
+        return head
+        """;
+
     /// <summary>
     /// KEYS index · ARGV key, seconds. Adds the key, drops up to 100 that have expired, and lets the whole end with its last member. A score is the
     /// second in which the entry ends, times 2^21, plus the second in which it was added, modulo 2^21: in the order of the ends, and one can tell how

@@ -30,6 +30,12 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         return lease is null ? default : new StoredPayload(lease.Memory, lease);
     }
 
+    public override async Task<StoredPayload> GetHeadAsync(string key, CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync().ConfigureAwait(false);
+        return new StoredPayload((byte[]?)await database.StringGetRangeAsync(key, 0, HeadLength - 1).ConfigureAwait(false), null);
+    }
+
     public override async Task<long?> GetIdAsync(string key, CancellationToken cancellationToken)
     {
         var database = await connection.DatabaseAsync().ConfigureAwait(false);
@@ -73,6 +79,9 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         var database = await connection.DatabaseAsync().ConfigureAwait(false);
         await database.KeyDeleteAsync([key, LeaseKey(key)]).ConfigureAwait(false);
     }
+
+    public override async Task<StoredPayload> TakeAsync(string key, CancellationToken cancellationToken) =>
+        new((byte[]?)await EvaluateAsync(RedisScripts.Take, [key, LeaseKey(key)], [HeadLength - 1]).ConfigureAwait(false), null);
 
     public override async Task<long> GetStampAsync(string group, TimeSpan life, CancellationToken cancellationToken)
     {
