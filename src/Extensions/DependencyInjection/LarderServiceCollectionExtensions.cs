@@ -7,6 +7,7 @@ using Larder.Counters;
 using Larder.Diagnostics;
 using Larder.Engine;
 using Larder.Hybrid;
+using Larder.Locks;
 using Larder.Namespaces;
 using Larder.Redis;
 using Larder.Scopes;
@@ -101,6 +102,8 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton<ICacheCounters>(static provider => CreateCounters(provider));
         services.AddSingleton<ICacheNamespaces>(static provider => new CacheNamespaces(provider.GetRequiredService<CacheEngine>(), provider.GetRequiredService<ICacheCounters>()));
         services.AddKeyedSingleton(KeyedService.AnyKey, static (provider, key) => ((CacheNamespaces)provider.GetRequiredService<ICacheNamespaces>()).Get(key));
+        services.AddSingleton(static provider => CreateLocks(provider));
+        services.AddSingleton<ICacheLocks>(static provider => new CacheLocks(provider.GetRequiredService<LockStore>(), null));
         return marker;
     }
 
@@ -162,12 +165,21 @@ public static class LarderServiceCollectionExtensions
         return new CacheCounters(new CountStore(engine, counts, engine.HasSecondLevel, provider.GetRequiredService<IOptions<LarderOptions>>().Value), null);
     }
 
+    private static LockStore CreateLocks(IServiceProvider provider)
+    {
+        var engine = provider.GetRequiredService<CacheEngine>();
+        var locks = provider.GetRequiredService<LarderServer>().Connection is { } connection ? new RedisLocks(connection) : null;
+        return new LockStore(engine, locks, engine.HasSecondLevel, CreateLogger(provider));
+    }
+
+    private static ILogger CreateLogger(IServiceProvider provider) => provider.GetService<ILoggerFactory>()?.CreateLogger("Larder.Cache") ?? NullLogger.Instance;
+
     private static CacheEngine CreateEngine(IServiceProvider provider)
     {
         var options = provider.GetRequiredService<IOptions<LarderOptions>>().Value;
         var time = provider.GetRequiredService<TimeProvider>();
         var server = provider.GetRequiredService<LarderServer>();
-        var logger = provider.GetService<ILoggerFactory>()?.CreateLogger("Larder.Cache") ?? NullLogger.Instance;
+        var logger = CreateLogger(provider);
         var prefix = ScopedKey.ApplicationPrefix(options.Prefix, options.Version);
         SecondLevel? second = null;
         if (server.Connection is { } connection)

@@ -64,4 +64,7 @@ internal static partial class Log
 
     [LoggerMessage(20, LogLevel.Error, "Services that a factory used threw when they were disposed of. What it loaded is used all the same. {Suppressed} more like it since the last such message.")]
     public static partial void ServicesFailedToEnd(this ILogger logger, Exception exception, long suppressed);
+
+    [LoggerMessage(40, LogLevel.Error, "What the application does when it loses a lock has failed.")]
+    public static partial void LockHandlerFailed(this ILogger logger, Exception exception);
 }
