@@ -12,13 +12,14 @@ internal sealed class MemoryIndex(MemoryLevel memory)
     private readonly Dictionary<(ScopeState Scope, CacheIndex Index), HashSet<string>> _sets = [];
     private readonly Lock _lock = new();
 
-    public int Count
+    /// <summary>How many sets there are, and how many keys stand in them in all.</summary>
+    public (int Sets, int Members) Count
     {
         get
         {
             lock (_lock)
             {
-                return _sets.Sum(set => set.Value.Count);
+                return (_sets.Count, _sets.Sum(set => set.Value.Count));
             }
         }
     }
