@@ -117,6 +117,29 @@ public sealed class LarderOptions
     /// </summary>
     public long MaximumPayloadBytes { get; set; } = 1024 * 1024;
 
+    /// <summary>
+    /// How values are compressed at the second level; memory keeps them as they are. Default <see cref="CacheCompression.None"/>. A call turns it off with
+    /// <see cref="HybridCacheEntryFlags.DisableCompression"/>. What is stored is read whatever this says.
+    /// </summary>
+    public CacheCompression Compression { get; set; }
+
+    /// <summary>
+    /// From how many bytes on a serialized value is compressed. One that would not become an eighth smaller is stored as it is. Default 2,048. Not negative.
+    /// </summary>
+    public int CompressionThreshold { get; set; } = 2_048;
+
+    /// <summary>
+    /// Whether values are encrypted at the second level; memory keeps them as they are. Default null: if <c>AddEncryption</c> gave keys. <see langword="true"/>
+    /// without keys is refused.
+    /// </summary>
+    public bool? Encrypt { get; set; }
+
+    /// <summary>
+    /// Whether entries that are not encrypted are read where new ones are: for as long as entries from before the change live. They could be anybody's who can write to the
+    /// server. Default false: they are misses.
+    /// </summary>
+    public bool AcceptUnencrypted { get; set; }
+
     /// <summary>The most entries a node keeps in memory; beyond it the least useful are evicted. Default 100,000. At least 16.</summary>
     public int MaximumMemoryEntries { get; set; } = 100_000;
 

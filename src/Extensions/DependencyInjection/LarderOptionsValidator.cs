@@ -1,10 +1,11 @@
 using Larder.Engine;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
 namespace Larder;
 
 /// <summary>Checks the options at start. Each message quotes the offending value and says what it may be.</summary>
-internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
+internal sealed class LarderOptionsValidator(IServiceProviderIsService? services = null) : IValidateOptions<LarderOptions>
 {
     public ValidateOptionsResult Validate(string? name, LarderOptions options)
     {
@@ -32,8 +33,8 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
         Check(faults, options.MaximumPendingInvalidations >= 1, nameof(options.MaximumPendingInvalidations), options.MaximumPendingInvalidations, "at least 1");
         Check(faults, options.PurgeInterval >= TimeSpan.Zero && options.PurgeInterval <= TimeSpan.FromDays(30), nameof(options.PurgeInterval), options.PurgeInterval, "from zero (never) to 30.00:00:00");
         Check(faults, options.MaximumBackgroundLoads >= 1, nameof(options.MaximumBackgroundLoads), options.MaximumBackgroundLoads, "at least 1");
-        var rules = new EntryRules(options, null);
-        foreach (var (ruleName, value, expected) in rules.Faults())
+        var hasKeys = services?.IsService(typeof(ICacheKeyProvider)) ?? false;
+        foreach (var (ruleName, value, expected) in FaultsOf(options, null, hasKeys))
         {
             Check(faults, false, ruleName, value, expected);
         }
@@ -47,8 +48,8 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
             }
 
             // What is wrong with the global options was said above.
-            var global = rules.Faults().Select(fault => (fault.Name, fault.Value)).ToHashSet();
-            foreach (var (ruleName, ruleValue, expected) in new EntryRules(options, value).Faults().Where(fault => !global.Contains((fault.Name, fault.Value))))
+            var global = FaultsOf(options, null, hasKeys).Select(fault => (fault.Name, fault.Value)).ToHashSet();
+            foreach (var (ruleName, ruleValue, expected) in FaultsOf(options, value, hasKeys).Where(fault => !global.Contains((fault.Name, fault.Value))))
             {
                 Check(faults, false, $"Namespaces[{key}].{ruleName}", ruleValue, expected);
             }
@@ -59,6 +60,9 @@ internal sealed class LarderOptionsValidator : IValidateOptions<LarderOptions>
 
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
     }
+
+    private static IEnumerable<(string Name, object? Value, string Expected)> FaultsOf(LarderOptions options, NamespaceOptions? forNamespace, bool hasKeys) =>
+        new EntryRules(options, forNamespace).Faults().Concat(new LayerRules(options, forNamespace, hasKeys).Faults(hasKeys));
 
     private static void Text(List<string> faults, string name, string? value) => Check(faults, !string.IsNullOrWhiteSpace(value), name, value, "text that is not empty");
 

@@ -205,6 +205,6 @@ public static class LarderServiceCollectionExtensions
         }
 
         var backplane = server.Connection is null ? null : new RedisBackplaneTransport(server.Connection, prefix);
-        return new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger, scopes: provider.GetService<IServiceScopeFactory>());
+        return new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger, scopes: provider.GetService<IServiceScopeFactory>(), keys: provider.GetService<ICacheKeyProvider>());
     }
 }

@@ -55,4 +55,16 @@ public sealed class NamespaceOptions
 
     /// <inheritdoc cref="LarderOptions.HardTimeout"/>
     public TimeSpan? HardTimeout { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.Compression"/>
+    public CacheCompression? Compression { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.CompressionThreshold"/>
+    public int? CompressionThreshold { get; set; }
+
+    /// <summary>Whether values are encrypted at the second level. Default: <see cref="LarderOptions.Encrypt"/>.</summary>
+    public bool? Encrypt { get; set; }
+
+    /// <inheritdoc cref="LarderOptions.AcceptUnencrypted"/>
+    public bool? AcceptUnencrypted { get; set; }
 }

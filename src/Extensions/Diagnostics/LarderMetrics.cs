@@ -26,7 +26,8 @@ internal sealed class LarderMetrics : IDisposable
         Unstored = _meter.CreateCounter<long>("larder.load.unstored", "{load}", "Loaded values that were not stored, by reason.");
         SecondLevelFailures = _meter.CreateCounter<long>("larder.second_level.failures", "{failure}", "Operations at the second level that failed, by operation (read, write, invalidate) and reason (timeout, error, open: not tried).");
         BackplaneFailures = _meter.CreateCounter<long>("larder.backplane.failures", "{failure}", "Batches of messages to the other nodes that failed, by reason (timeout, error, open: not tried).");
-        _meter.CreateObservableGauge("larder.circuit_breaker.state", ObserveBreakers, "{state}", "1 from when calls begin to be refused until one has succeeded, otherwise 0; by breaker (second_level, backplane).");
+        KeyFailures = _meter.CreateCounter<long>("larder.encryption.key_failures", "{failure}", "Encryption keys that could not be had, by reason (timeout, error, open: not tried).");
+        _meter.CreateObservableGauge("larder.circuit_breaker.state", ObserveBreakers, "{state}", "1 from when calls begin to be refused until one has succeeded, otherwise 0; by breaker (second_level, backplane, keys).");
     }
 
     public Counter<long> Hits { get; }
@@ -50,6 +51,8 @@ internal sealed class LarderMetrics : IDisposable
     public Counter<long> SecondLevelFailures { get; }
 
     public Counter<long> BackplaneFailures { get; }
+
+    public Counter<long> KeyFailures { get; }
 
     /// <summary>The breakers that have opened and not closed since, by name.</summary>
     public IReadOnlyList<string> OpenBreakers => [.. _guards.Keys.Where(static guard => guard.IsTripped).Select(static guard => guard.Name).Order(StringComparer.Ordinal)];

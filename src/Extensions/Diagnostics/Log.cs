@@ -67,4 +67,13 @@ internal static partial class Log
 
     [LoggerMessage(40, LogLevel.Error, "What the application does when it loses a lock has failed.")]
     public static partial void LockHandlerFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(30, LogLevel.Error, "Encryption keys cannot be had. Encrypted entries are misses and no new ones are stored at the second level until they can.")]
+    public static partial void KeysLost(this ILogger logger, Exception? exception);
+
+    [LoggerMessage(31, LogLevel.Information, "Encryption keys can be had again.")]
+    public static partial void KeysBack(this ILogger logger);
+
+    [LoggerMessage(32, LogLevel.Warning, "A value was not stored at the second level because there was no key to encrypt it with. {Suppressed} more like it since the last such message.")]
+    public static partial void NoKey(this ILogger logger, Exception? exception, long suppressed);
 }

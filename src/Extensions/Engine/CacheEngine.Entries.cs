@@ -20,7 +20,7 @@ internal sealed partial class CacheEngine
             return FlightResult<T>.Unshareable;
         }
 
-        using var writer = TrySerialize(value, header: null);
+        using var writer = TrySerialize(value);
         return writer is null ? FlightResult<T>.Unshareable : FlightResult<T>.Copied(
             new SerializedEntry<T>(Metadata(load, generation: 0, origin: null, writer.Length), writer.Written.ToArray(), _serializers.Get<T>()));
     }
@@ -44,7 +44,7 @@ internal sealed partial class CacheEngine
             return;
         }
 
-        using var writer = TrySerialize(value, header: null);
+        using var writer = TrySerialize(value);
         if (writer is null)
         {
             load.Result = FlightResult<T>.Unshareable;
@@ -135,45 +135,4 @@ internal sealed partial class CacheEngine
     private static int SizeOf(CacheIndex[]? indexes) => indexes?.Sum(index => 100 + ((index.Name.Length + index.Value.Length) * 2)) ?? 0;
 
     private static int EstimateSize<T>(T value) => value is string text ? 24 + (text.Length * 2) : 24 + System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
-
-    /// <summary>Serializes a value, behind a header if there is one. Null if it is too large or its serializer fails; both are logged.</summary>
-    private PayloadWriter? TrySerialize<T>(T value, EntryHeader? header)
-    {
-        var writer = new PayloadWriter(_options.MaximumPayloadBytes);
-        try
-        {
-            if (header is { } known)
-            {
-                writer.Limit = long.MaxValue;
-                EntryPayload.WriteHeader(writer, known);
-                writer.Limit = _options.MaximumPayloadBytes + writer.Length;
-            }
-
-            var headerLength = writer.Length;
-            if (value is not null)
-            {
-                _serializers.Get<T>().Serialize(value, writer);
-            }
-
-            if (header is not null)
-            {
-                EntryPayload.Seal(writer.WrittenSpan, headerLength);
-            }
-
-            return writer;
-        }
-        catch (PayloadTooLargeException)
-        {
-            LogValueTooLarge<T>();
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "too_large"));
-        }
-        catch (Exception exception)
-        {
-            LogSerializerFailed<T>(exception);
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "serializer"));
-        }
-
-        writer.Dispose();
-        return null;
-    }
 }

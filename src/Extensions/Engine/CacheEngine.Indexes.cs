@@ -133,7 +133,20 @@ internal sealed partial class CacheEngine
             return (null, default);
         }
 
-        return await IsCurrentAsync(scope, header).ConfigureAwait(false) && read.FromPayload(header, payload, out var value) ? (true, value) : (null, default);
+        if (!await IsCurrentAsync(scope, header).ConfigureAwait(false))
+        {
+            return (null, default);
+        }
+
+        var (fault, opened) = await _layers.OpenAsync(scope.Scope, scope.Defaults.Layers, header, stored.Data, payload).ConfigureAwait(false);
+        using var owner = opened;
+        if (fault != PayloadFault.None)
+        {
+            Reject(fault);
+            return (null, default);
+        }
+
+        return read.FromPayload(header, opened.Data, out var value) ? (true, value) : (null, default);
     }
 
     // A stamp that this node believes in may be older than the entry.

@@ -21,6 +21,14 @@ internal sealed partial class CacheEngine
         }
     }
 
+    private void LogNoKey(Exception? cause)
+    {
+        if (_limiter.Admits(nameof(Log.NoKey), null, out var suppressed))
+        {
+            _logger.NoKey(cause, suppressed);
+        }
+    }
+
     private void LogRejected(string fault)
     {
         if (_limiter.Admits(nameof(Log.PayloadRejected), fault, out var suppressed))

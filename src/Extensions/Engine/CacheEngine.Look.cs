@@ -104,7 +104,7 @@ internal sealed partial class CacheEngine
             }
         }
 
-        return IsInTime(header) && await IsCurrentAsync(scope, header).ConfigureAwait(false)
+        return scope.Defaults.Layers.Accept(header) && IsInTime(header) && await IsCurrentAsync(scope, header).ConfigureAwait(false)
             ? new CacheEntryInfo(Moment(header.Created), Moment(header.Expires), [.. header.Tags.Select(tag => tag.Name)], header.Indexes ?? [], size, header.IsNotFound)
             : null;
     }
@@ -118,7 +118,7 @@ internal sealed partial class CacheEngine
             return head.Length == SecondLevel.HeadLength && head.Span[0] == EntryPayload.Magic;
         }
 
-        return !header.IsNotFound && IsInTime(header) && await IsCurrentAsync(scope, header).ConfigureAwait(false);
+        return !header.IsNotFound && scope.Defaults.Layers.Accept(header) && IsInTime(header) && await IsCurrentAsync(scope, header).ConfigureAwait(false);
     }
 
     /// <summary>What a call says that says nothing.</summary>

@@ -189,6 +189,15 @@ internal sealed partial class CacheEngine
             tagStamps = Array.ConvertAll(header.Tags, tag => tag.Stamp);
         }
 
+        var (layerFault, opened) = await _layers.OpenAsync(scope.Scope, scope.Defaults.Layers, header, stored, payload).ConfigureAwait(false);
+        using var owner = opened;
+        if (layerFault != PayloadFault.None)
+        {
+            Reject(layerFault);
+            return invalid;
+        }
+
+        payload = opened.Data;
         T value;
         MemoryEntry entry;
         try

@@ -6,9 +6,10 @@ internal sealed partial class CacheEngine
 {
     private async ValueTask StoreLoadedAsync<T>(Load<T> load, T value, string physicalKey, long generation, EntryOrigin? origin, Lease lease)
     {
-        if (origin is null || !WritesShared(load.Policy))
+        var plan = origin is null || !WritesShared(load.Policy) ? default : await PlanLayersAsync(load.Flight.Key.Scope, load.Policy.Flags).ConfigureAwait(false);
+        if (origin is null || !WritesShared(load.Policy) || plan.IsWithheld)
         {
-            // Not at the second level, by choice or because it does not answer. Without an origin the entry is only as good as
+            // Not at the second level, by choice, because it does not answer, or for want of a key. Without an origin the entry is only as good as
             // what this node hears (see VerifyAsync).
             StoreInMemoryOnly(load, value, generation, origin is null ? null : origin with { Id = 0 });
             return;
@@ -23,7 +24,7 @@ internal sealed partial class CacheEngine
         var now = _clock.UtcNowMilliseconds;
         var negative = load.Flight.Kind == CacheResultKind.NotFound;
         var header = Header(load.TagNames, physicalKey, value is null, now, load.Policy, load.ETag, origin) with { IsNotFound = negative, Indexes = load.Indexes };
-        using var writer = TrySerialize(negative ? default : value, header);
+        using var writer = TrySerialize(negative ? default : value, header, plan);
         if (writer is null)
         {
             load.Result = Immutability<T>.IsImmutable || value is null ? null : FlightResult<T>.Unshareable;
@@ -69,7 +70,7 @@ internal sealed partial class CacheEngine
         var metadata = Metadata(load.Flight.Key, load.Policy, load.ETag, now, generation, origin, load.Groups, load.Indexes, writer.Length);
         StoreInMemory(load, negative ? new NegativeEntry(metadata)
             : Immutability<T>.IsImmutable || value is null ? new ValueEntry<T>(metadata, value)
-            : new SerializedEntry<T>(metadata, writer.Written[EntryPayload.LengthOf(header)..].ToArray(), _serializers.Get<T>()));
+            : new SerializedEntry<T>(metadata, writer.Value.ToArray(), _serializers.Get<T>()));
     }
 
     private static EntryHeader Header(string[]? tags, string physicalKey, bool isNull, long now, in EntryPolicy policy, string? etag, EntryOrigin origin)
@@ -94,7 +95,7 @@ internal sealed partial class CacheEngine
     }
 
     // A call that was given up may still read the buffer, so it must not be given to anyone else.
-    private static void AbandonUnless(bool answered, PayloadWriter writer)
+    private static void AbandonUnless(bool answered, SerializedPayload writer)
     {
         if (!answered)
         {

@@ -38,7 +38,7 @@ internal sealed partial class CacheEngine
         {
             var generation = _groups.Counter;
             (var entry, end) = _second is null
-                ? (ToEntry(key, value, policy, generation, null, groups, indexes, null, 0), default)
+                ? (ToEntry(key, value, policy, generation, null, groups, indexes, null), default)
                 : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names, indexes).ConfigureAwait(false);
             var keeps = entry is not null && policy.WritesMemory && _keepsMemory;
             _flights.Fence(key, write, (Engine: this, Write: write, Key: key, Entry: keeps ? entry : null), static state =>
@@ -80,12 +80,13 @@ internal sealed partial class CacheEngine
         var origin = await CaptureAsync(key.Scope, groups, policy.Retention).ConfigureAwait(false);
         if (!WritesShared(policy))
         {
-            return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, indexes, null, 0), default);
+            return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, indexes, null), default);
         }
 
         var physicalKey = key.Scope.PhysicalKey(key.Key);
         var header = Header(names, physicalKey, value is null, _clock.UtcNowMilliseconds, policy, null, origin ?? new EntryOrigin(1, 0, new long[names?.Length ?? 0])) with { Indexes = indexes };
-        using var writer = TrySerialize(value, header);
+        var plan = await PlanLayersAsync(key.Scope, policy.Flags).ConfigureAwait(false);
+        using var writer = plan.IsWithheld ? null : TrySerialize(value, header, plan);
         if (writer is null || origin is null)
         {
             // The new value cannot be there, so at least the old one must not.
@@ -102,7 +103,10 @@ internal sealed partial class CacheEngine
 
             // A value that cannot be serialized is the caller's own affair; stamps that cannot be read are not.
             var failure = removed.Failure ?? (origin is null && !IsPending(key.Scope, groups) ? _second.Guard.LastFailure : null);
-            return (writer is null ? null : ToEntry(key, value, policy, generation, null, groups, indexes, writer, EntryPayload.LengthOf(header)), new(failure, !removed.Succeeded));
+            var entry = writer is not null ? ToEntry(key, value, policy, generation, null, groups, indexes, writer)
+                : plan.IsWithheld ? ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, indexes, null)
+                : null;
+            return (entry, new(failure, !removed.Succeeded));
         }
 
         await AddToIndexesAsync(key, indexes, policy).ConfigureAwait(false);
@@ -116,12 +120,12 @@ internal sealed partial class CacheEngine
         if (answer.Succeeded)
         {
             Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
-            return (ToEntry(key, value, policy, generation, origin, groups, indexes, writer, EntryPayload.LengthOf(header)), default);
+            return (ToEntry(key, value, policy, generation, origin, groups, indexes, writer), default);
         }
 
         // Whether the server has taken it is not known. It will be removed there; this node keeps the new value.
         Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), answer.Failure);
-        return (ToEntry(key, value, policy, generation, null, groups, indexes, writer, EntryPayload.LengthOf(header)), new(answer.Failure, IsPostponed: true));
+        return (ToEntry(key, value, policy, generation, null, groups, indexes, writer), new(answer.Failure, IsPostponed: true));
     }
 
     /// <summary>
@@ -134,7 +138,7 @@ internal sealed partial class CacheEngine
     private readonly record struct SecondLevelWrite(Exception? Failure, bool IsPostponed);
 
     private MemoryEntry? ToEntry<T>(
-        MemoryKey key, T value, EntryPolicy policy, long generation, EntryOrigin? origin, Group[]? groups, CacheIndex[]? indexes, PayloadWriter? serialized, int headerLength)
+        MemoryKey key, T value, EntryPolicy policy, long generation, EntryOrigin? origin, Group[]? groups, CacheIndex[]? indexes, SerializedPayload? serialized)
     {
         var created = _clock.UtcNowMilliseconds;
         if (Immutability<T>.IsImmutable || value is null)
@@ -145,11 +149,11 @@ internal sealed partial class CacheEngine
 
         if (serialized is not null)
         {
-            var bytes = serialized.Written[headerLength..].ToArray();
+            var bytes = serialized.Value.ToArray();
             return new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, indexes, bytes.Length), bytes, _serializers.Get<T>());
         }
 
-        using var writer = TrySerialize(value, header: null);
+        using var writer = TrySerialize(value);
         return writer is null
             ? null
             : new SerializedEntry<T>(Metadata(key, policy, null, created, generation, origin, groups, indexes, writer.Length), writer.Written.ToArray(), _serializers.Get<T>());

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Larder.Backplane;
 using Larder.Diagnostics;
+using Larder.Encryption;
 using Larder.Scopes;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -11,7 +12,7 @@ namespace Larder.Engine;
 
 /// <summary>
 /// The cache itself. The files beside this one follow the way of a call: <c>Read</c> (a hit), <c>Load</c> (a miss), <c>Verify</c> (an entry in
-/// doubt), <c>SecondLevel</c> (what the nodes share), <c>Lease</c>, <c>Decide</c> (what the factory says), <c>Store</c>; then <c>Write</c> and
+/// doubt), <c>SecondLevel</c> (what the nodes share), <c>Lease</c>, <c>Decide</c> (what the factory says), <c>Store</c>, <c>Entries</c> and <c>Layers</c> (the forms of a value); then <c>Write</c> and
 /// <c>Invalidate</c>; <c>Late</c> and <c>Stale</c> (entries past their time); then <c>Trust</c> (what other nodes say), <c>Recover</c> and <c>Purge</c>. See <c>README.md</c> in this folder.
 /// </summary>
 internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
@@ -33,6 +34,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
     private readonly LeaseKeeper? _leases;
     private readonly bool _keepsMemory;
     private readonly KeyTurns? _writeTurns;
+    private readonly PayloadLayers _layers;
     private readonly Random _random;
     private readonly IServiceScopeFactory? _scopes;
     private readonly CancellationToken _stoppingToken;
@@ -47,7 +49,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         LarderMetrics metrics,
         ILogger logger,
         Random? random = null,
-        IServiceScopeFactory? scopes = null)
+        IServiceScopeFactory? scopes = null,
+        ICacheKeyProvider? keys = null)
     {
         _stoppingToken = _stopping.Token;
         BackgroundPatience = EngineClock.Milliseconds(options.LeaseDuration * 6);
@@ -69,10 +72,16 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
             _memory.KeepIndex();
         }
 
-        var noNamespace = new EntryDefaults(options, null);
-        _groups = new GroupTable(this, name => name is not null && options.Namespaces.TryGetValue(name, out var found) ? new EntryDefaults(options, found) : noNamespace);
+        _layers = new PayloadLayers(options, keys is null ? null : new KeySource(keys, _timeouts.Read, metrics, logger, time));
+        var noNamespace = new EntryDefaults(options, null, keys is not null);
+        _groups = new GroupTable(this, name => name is not null && options.Namespaces.TryGetValue(name, out var found) ? new EntryDefaults(options, found, keys is not null) : noNamespace);
         _pending = new PendingInvalidations(options.MaximumPendingInvalidations, _clock);
         _keepsMemory = second is not { KeepsOwnMemory: true };
+        if (_layers.Keys is { } keySource)
+        {
+            metrics.Watch(keySource.Guard);
+        }
+
         if (second is not null)
         {
             _writeTurns = second.HasLeases ? null : new KeyTurns();
@@ -134,6 +143,11 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         if (_leases is not null)
         {
             await _leases.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_layers.Keys is { } keySource)
+        {
+            _metrics.Unwatch(keySource.Guard);
         }
 
         if (_second is not null)

@@ -5,7 +5,7 @@ namespace Larder.Engine;
 /// <summary>What holds for a scope's entries when a call says nothing: the namespace's options over the global ones.</summary>
 internal sealed class EntryDefaults
 {
-    public EntryDefaults(LarderOptions options, NamespaceOptions? forNamespace)
+    public EntryDefaults(LarderOptions options, NamespaceOptions? forNamespace, bool hasKeys)
     {
         Expiration = forNamespace?.DefaultExpiration ?? options.DefaultExpiration;
         LocalExpiration = forNamespace?.DefaultLocalCacheExpiration
@@ -13,6 +13,7 @@ internal sealed class EntryDefaults
             ?? Expiration;
         Flags = forNamespace?.Flags ?? options.DefaultFlags;
         Rules = new EntryRules(options, forNamespace);
+        Layers = new LayerRules(options, forNamespace, hasKeys);
         ReadsMemory = (Flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0 && Expiration > TimeSpan.Zero;
     }
 
@@ -23,6 +24,8 @@ internal sealed class EntryDefaults
     public HybridCacheEntryFlags Flags { get; }
 
     public EntryRules Rules { get; }
+
+    public LayerRules Layers { get; }
 
     /// <summary>Whether a call that says nothing looks into memory; asked on every hit.</summary>
     public bool ReadsMemory { get; }

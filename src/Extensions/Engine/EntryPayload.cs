@@ -14,7 +14,7 @@ namespace Larder.Engine;
 /// offset size
 ///      0    1  'L'
 ///      1    1  version of this layout, 1
-///      2    2  flags: 1 = null, 2 = not found, 4 = has terms, 8 = has indexes
+///      2    2  flags: 1 = null, 2 = not found, 4 = has terms, 8 = has indexes, 16 = value is compressed, 32 = value is encrypted (outermost)
 ///      4    4  CRC-32C of everything else
 ///      8    8  random id of the entry (scripts read it: keep its place)
 ///     16   16  first half of the SHA-256 of the physical key: whose entry this is
@@ -28,9 +28,9 @@ namespace Larder.Engine;
 ///      …    …  per tag: 8 bytes stamp, 2 bytes length, the tag as UTF-16
 ///      …    …  only with indexes: 2 bytes number; per index 2 bytes length of its name, 2 bytes length of its value, both as UTF-16
 ///      …    4  length of the value
-///      …    …  the value as its serializer wrote it
+///      …    …  the value as its serializer wrote it; compressed and then encrypted, as the flags say (see Compressor and EntryCipher)
 /// </code>
-/// Whatever does not fit (another version, wrong checksum, another key, lengths that do not add up) is read as "nothing there".
+/// Whatever does not fit (another version or unknown flags, wrong checksum, another key, lengths that do not add up) is read as "nothing there".
 /// Tags are UTF-16 because a tag may be any string, lone surrogates included.
 /// </remarks>
 internal static class EntryPayload
@@ -43,6 +43,7 @@ internal static class EntryPayload
     private const ushort NotFoundFlag = 2;
     private const ushort TermsFlag = 4;
     private const ushort IndexesFlag = 8;
+    private const ushort KnownFlags = NullFlag | NotFoundFlag | TermsFlag | IndexesFlag | (ushort)(PayloadLayer.Compressed | PayloadLayer.Encrypted);
     private const int TermsLength = 26;
 
     /// <summary>How many bytes stand before the value.</summary>
@@ -74,7 +75,7 @@ internal static class EntryPayload
         span.Clear();
         span[0] = Magic;
         span[1] = Version;
-        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], (ushort)((header.IsNull ? NullFlag : 0) | (header.IsNotFound ? NotFoundFlag : 0) | (header.Terms.IsDefault ? 0 : TermsFlag) | (header.Indexes is { Length: > 0 } ? IndexesFlag : 0)));
+        BinaryPrimitives.WriteUInt16LittleEndian(span[2..], (ushort)((header.IsNull ? NullFlag : 0) | (header.IsNotFound ? NotFoundFlag : 0) | (header.Terms.IsDefault ? 0 : TermsFlag) | (header.Indexes is { Length: > 0 } ? IndexesFlag : 0) | (ushort)header.Layers));
         BinaryPrimitives.WriteInt64LittleEndian(span[IdOffset..], header.Id);
         HashKey(header.PhysicalKey, span.Slice(16, 16));
         BinaryPrimitives.WriteInt64LittleEndian(span[32..], header.Created);
@@ -130,7 +131,14 @@ internal static class EntryPayload
         BinaryPrimitives.WriteUInt32LittleEndian(payload[4..], Checksum(payload));
     }
 
-    /// <summary>Reads a payload that was stored under <paramref name="physicalKey"/>, or says why it is not to be used.</summary>
+    /// <summary>Clears in a copy of the header what <see cref="Seal"/> fills in.</summary>
+    public static void ClearSeal(Span<byte> header)
+    {
+        header[4..8].Clear();
+        header[^4..].Clear();
+    }
+
+    /// <summary>Reads a payload that was stored under <paramref name="physicalKey"/>, or says why it is not to be used. The value is as it was stored: <see cref="PayloadLayers.OpenAsync"/> gives the serializer's.</summary>
     public static PayloadFault TryRead(ReadOnlyMemory<byte> payload, string physicalKey, out EntryHeader header, out ReadOnlyMemory<byte> value)
     {
         header = default;
@@ -141,7 +149,7 @@ internal static class EntryPayload
             return PayloadFault.Foreign;
         }
 
-        if (span[1] != Version)
+        if (span[1] != Version || HasUnknownFlags(span))
         {
             return PayloadFault.Version;
         }
@@ -174,7 +182,7 @@ internal static class EntryPayload
     public static bool TryReadHead(ReadOnlySpan<byte> head, string physicalKey, out EntryHeader header)
     {
         header = default;
-        return head.Length >= HeaderLength && head[0] == Magic && head[1] == Version && TryReadFields(head, physicalKey, out header, out _);
+        return head.Length >= HeaderLength && head[0] == Magic && head[1] == Version && !HasUnknownFlags(head) && TryReadFields(head, physicalKey, out header, out _);
     }
 
     /// <summary>The same for one whose entry it must be; says too how many bytes its value has.</summary>
@@ -192,6 +200,9 @@ internal static class EntryPayload
         valueLength = BinaryPrimitives.ReadInt32LittleEndian(head[(LengthOf(header) - 4)..]);
         return true;
     }
+
+    // A newer node says something about the entry that this one does not understand.
+    private static bool HasUnknownFlags(ReadOnlySpan<byte> span) => (BinaryPrimitives.ReadUInt16LittleEndian(span[2..]) & ~KnownFlags) != 0;
 
     private static bool TryReadFields(ReadOnlySpan<byte> span, string physicalKey, out EntryHeader header, out int length)
     {
@@ -240,6 +251,7 @@ internal static class EntryPayload
             Indexes = indexes,
             IsNull = (flags & NullFlag) != 0,
             IsNotFound = (flags & NotFoundFlag) != 0,
+            Layers = (PayloadLayer)flags & (PayloadLayer.Compressed | PayloadLayer.Encrypted),
             Terms = terms,
             Id = BinaryPrimitives.ReadInt64LittleEndian(span[IdOffset..]),
             Created = BinaryPrimitives.ReadInt64LittleEndian(span[32..]),
@@ -378,6 +390,18 @@ internal readonly record struct EntryHeader
     public StoredTerms Terms { get; init; }
 
     public CacheIndex[]? Indexes { get; init; }
+
+    /// <summary>What lies around the value.</summary>
+    public PayloadLayer Layers { get; init; }
+}
+
+/// <summary>What a stored value may be wrapped in, as the header's flags say it.</summary>
+[Flags]
+internal enum PayloadLayer : ushort
+{
+    None = 0,
+    Compressed = 16,
+    Encrypted = 32,
 }
 
 /// <summary>What a stored entry is besides fresh until it expires; times in milliseconds, zero for off.</summary>
@@ -398,4 +422,19 @@ internal enum PayloadFault
     Damaged,
     OtherKey,
     Value,
+
+    /// <summary>It is not encrypted, and what is not is not accepted.</summary>
+    NotEncrypted,
+
+    /// <summary>It is encrypted with a key that is not known here.</summary>
+    UnknownKey,
+
+    /// <summary>The key it is encrypted with could not be had.</summary>
+    NoKey,
+
+    /// <summary>What was encrypted, its header or its place is not what it was.</summary>
+    NotAuthentic,
+
+    /// <summary>It cannot be decompressed, or becomes larger than values may be.</summary>
+    Compression,
 }

@@ -18,6 +18,8 @@ public sealed class EntryPayloadFuzzTests
         Payloads.SampleHeader(Key) with { Terms = new StoredTerms(60_000, 3_600_000, 0, null) },
         Payloads.SampleHeader(Key, "tag") with { Terms = new StoredTerms(0, 1, 30_000, "\"v1\"") },
         Payloads.SampleHeader(Key, "tag") with { Indexes = [new CacheIndex("user", "alice"), new CacheIndex("device", "")] },
+        Payloads.SampleHeader(Key) with { Layers = PayloadLayer.Compressed },
+        Payloads.SampleHeader(Key, "tag") with { Layers = PayloadLayer.Compressed | PayloadLayer.Encrypted },
     ];
 
     private static readonly byte[] Value = [.. Enumerable.Range(0, 40).Select(i => (byte)i)];
@@ -52,6 +54,20 @@ public sealed class EntryPayloadFuzzTests
             payload[bit / 8] ^= (byte)(1 << (bit % 8));
             Assert.True(EntryPayload.TryRead(payload, Key, out _, out _) != PayloadFault.None, $"bit {bit}");
             payload[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+    }
+
+    /// <summary>A newer node may mean by it that the value is to be read in another way.</summary>
+    [Fact]
+    public void An_unknown_flag_behind_a_right_checksum_is_refused()
+    {
+        for (var bit = 6; bit < 16; bit++)
+        {
+            var payload = Payloads.Write(Headers[0], Value);
+            payload[2 + (bit / 8)] |= (byte)(1 << (bit % 8));
+            Payloads.Reseal(payload);
+            Assert.Equal(PayloadFault.Version, EntryPayload.TryRead(payload, Key, out _, out _));
+            Assert.False(EntryPayload.TryReadHead(payload, Key, out _));
         }
     }
 

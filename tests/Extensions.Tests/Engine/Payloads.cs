@@ -58,6 +58,7 @@ internal static class Payloads
         Assert.Equal(
             (expected.PhysicalKey, expected.Id, expected.Created, expected.Expires, expected.ScopeStamp, expected.IsNull, expected.Terms),
             (actual.PhysicalKey, actual.Id, actual.Created, actual.Expires, actual.ScopeStamp, actual.IsNull, actual.Terms));
+        Assert.Equal(expected.Layers, actual.Layers);
         Assert.Equal(expected.Indexes, actual.Indexes);
         Assert.Equal(expected.Tags, actual.Tags);
     }

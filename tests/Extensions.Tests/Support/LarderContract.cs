@@ -32,7 +32,7 @@ internal sealed class Backend(ServerKind? kind, Action<IServiceCollection, Stepp
 
     public static Backend Foreign() => new(null, (services, _) => services.AddSingleton<HybridCache, ForeignHybridCache>());
 
-    public async Task<CacheNode> StartNodeAsync(Action<LarderOptions>? configure = null)
+    public async Task<CacheNode> StartNodeAsync(Action<LarderOptions>? configure = null, Action<ILarderBuilder>? build = null)
     {
         var services = new ServiceCollection();
         services.AddLogging();
@@ -46,6 +46,7 @@ internal sealed class Backend(ServerKind? kind, Action<IServiceCollection, Stepp
             options.SecondLevelTimeout = TimeSpan.FromSeconds(20);
             configure?.Invoke(options);
         });
+        build?.Invoke(larder);
         if (kind is { } server)
         {
             larder.UseRedis((await TestServers.GetAsync(server)).ConnectionString);
@@ -88,9 +89,9 @@ public abstract class LarderContract : IAsyncLifetime
         }
     }
 
-    private protected async Task<CacheNode> StartAsync(Action<LarderOptions>? configure)
+    private protected async Task<CacheNode> StartAsync(Action<LarderOptions>? configure, Action<ILarderBuilder>? build = null)
     {
-        var node = await Backend.StartNodeAsync(configure);
+        var node = await Backend.StartNodeAsync(configure, build);
         _nodes.Add(node);
         return node;
     }

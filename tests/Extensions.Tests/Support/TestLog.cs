@@ -21,3 +21,13 @@ internal sealed class TestLog : ILogger
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         _messages.Enqueue((logLevel, formatter(state, exception)));
 }
+
+/// <summary>One log for all categories.</summary>
+internal sealed class TestLogProvider(TestLog log) : ILoggerProvider
+{
+    public ILogger CreateLogger(string categoryName) => log;
+
+    public void Dispose()
+    {
+    }
+}
