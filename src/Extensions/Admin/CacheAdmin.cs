@@ -31,4 +31,21 @@ internal sealed class CacheAdmin(CacheEngine engine) : ICacheAdmin
     public CacheStatistics GetStatistics() => engine.GetStatistics();
 
     public void ResetStatistics() => engine.ResetStatistics();
+
+    public IAsyncEnumerable<CacheEntryDetails> InspectAsync(CacheScope scope, string pattern = "*", CancellationToken cancellationToken = default) =>
+        engine.InspectAsync(State(scope), KeyPattern.Parse(pattern), cancellationToken);
+
+    public ValueTask<CacheEntryDetails?> FindAsync(CacheScope scope, string key, CancellationToken cancellationToken = default) => engine.FindAsync(State(scope), key, cancellationToken);
+
+    public ValueTask<long> RemoveByPatternAsync(CacheScope scope, string pattern, CancellationToken cancellationToken = default) =>
+        engine.RemoveByPatternAsync(State(scope), KeyPattern.Parse(pattern), cancellationToken);
+
+    public ValueTask<long> RemoveByPrefixAsync(CacheScope scope, string prefix, CancellationToken cancellationToken = default) =>
+        engine.RemoveByPatternAsync(State(scope), KeyPattern.Prefix(prefix), cancellationToken);
+
+    private ScopeState State(CacheScope scope)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        return engine.Scope(scope);
+    }
 }

@@ -12,6 +12,8 @@ internal readonly record struct BackplaneMessage(MessageKind Kind, string Scope,
 
     public static BackplaneMessage TagInvalidated(string scope, string tag) => new(MessageKind.TagInvalidated, scope, tag);
 
+    public static BackplaneMessage PatternInvalidated(string scope, string pattern) => new(MessageKind.PatternInvalidated, scope, pattern);
+
     public static BackplaneMessage LevelInvalidated(string level) => new(MessageKind.LevelInvalidated, level, "");
 }
 
@@ -31,6 +33,9 @@ internal enum MessageKind : byte
 
     /// <summary>The node ends in good order: its silence from now on means nothing.</summary>
     Leaving = 5,
+
+    /// <summary>The keys of a scope that fit a pattern were removed (see <see cref="Admin.KeyPattern.Encode"/>): forget them, fence their loads.</summary>
+    PatternInvalidated = 6,
 }
 
 /// <summary>Some messages of one node, sent as one. A batch without messages is a heartbeat.</summary>

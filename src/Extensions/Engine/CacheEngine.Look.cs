@@ -56,14 +56,7 @@ internal sealed partial class CacheEngine
             return null;
         }
 
-        var left = (entry.Terms?.Expires ?? entry.FreshUntil) - now;
-        return new CacheEntryInfo(
-            Moment(entry.CreatedAtUtc),
-            Moment(EngineClock.AddSaturating(_clock.UtcNowMilliseconds, left)),
-            [.. entry.Tags?.Select(tag => tag.Tag!) ?? []],
-            entry.Indexes ?? [],
-            entry.Size,
-            entry is NegativeEntry);
+        return Info(entry, now);
     }
 
     private async ValueTask<CacheEntryInfo?> LookIntoSecondLevelAsync(ScopeState scope, string key)
@@ -75,9 +68,15 @@ internal sealed partial class CacheEngine
             return null;
         }
 
+        return await ReadHeadAsync(scope, physicalKey, unread => ThrowIfUnread(unread, policy)).ConfigureAwait(false) is { } found ? Info(found.Header, found.Size) : null;
+    }
+
+    /// <summary>What the second level holds under a key and would be found by a read, with the number of its value's bytes.</summary>
+    private async ValueTask<(EntryHeader Header, int Size)?> ReadHeadAsync(ScopeState scope, string physicalKey, Action<bool> throwIfUnread)
+    {
         if (_second!.RefusesRead() || MustReapply)
         {
-            ThrowIfUnread(unread: true, policy);
+            throwIfUnread(true);
             return null;
         }
 
@@ -86,7 +85,7 @@ internal sealed partial class CacheEngine
         int size;
         using (var head = answer.Value)
         {
-            ThrowIfUnread(!answer.Succeeded, policy);
+            throwIfUnread(!answer.Succeeded);
             if (!answer.Succeeded || !head.Exists)
             {
                 return null;
@@ -95,7 +94,7 @@ internal sealed partial class CacheEngine
             if (!EntryPayload.TryReadHead(head.Data.Span, physicalKey, out header, out size))
             {
                 // A foreign payload, or a header that is longer than what was read.
-                answer = head.Data.Length < SecondLevel.HeadLength ? default : await _second.GetAsync(physicalKey, policy.Flags).ConfigureAwait(false);
+                answer = head.Data.Length < SecondLevel.HeadLength ? default : await _second.GetAsync(physicalKey, default).ConfigureAwait(false);
                 using var whole = answer.Value;
                 if (!whole.Exists || !EntryPayload.TryReadHead(whole.Data.Span, physicalKey, out header, out size))
                 {
@@ -104,10 +103,19 @@ internal sealed partial class CacheEngine
             }
         }
 
-        return scope.Defaults.Layers.Accept(header) && IsInTime(header) && await IsCurrentAsync(scope, header).ConfigureAwait(false)
-            ? new CacheEntryInfo(Moment(header.Created), Moment(header.Expires), [.. header.Tags.Select(tag => tag.Name)], header.Indexes ?? [], size, header.IsNotFound)
-            : null;
+        return scope.Defaults.Layers.Accept(header) && IsInTime(header) && await IsCurrentAsync(scope, header).ConfigureAwait(false) ? (header, size) : null;
     }
+
+    private static CacheEntryInfo Info(in EntryHeader header, int size) =>
+        new(Moment(header.Created), Moment(header.Expires), [.. header.Tags.Select(tag => tag.Name)], header.Indexes ?? [], size, header.IsNotFound);
+
+    private CacheEntryInfo Info(MemoryEntry entry, long now) => new(
+        Moment(entry.CreatedAtUtc),
+        Moment(EngineClock.AddSaturating(_clock.UtcNowMilliseconds, (entry.Terms?.Expires ?? entry.FreshUntil) - now)),
+        [.. entry.Tags?.Select(tag => tag.Tag!) ?? []],
+        entry.Indexes ?? [],
+        entry.Size,
+        entry is NegativeEntry);
 
     /// <summary>Whether what was taken from the second level was something that a read would have found.</summary>
     private async ValueTask<bool> WasServableAsync(ScopeState scope, string physicalKey, ReadOnlyMemory<byte> head)

@@ -11,7 +11,7 @@ internal sealed partial class CacheEngine
 
         // With a second level an entry in doubt may still turn out valid; only what is known to be invalid goes.
         var removed = _memory.Sweep(_clock.Now, entry => !entry.IsCurrent() && (_second is null || IsKnownInvalid(entry)));
-        done = done.Plus(new PurgeProgress(0, removed));
+        done = done.Plus(new PurgeProgress(0, removed) { IndexMembersRemoved = _memory.Index?.Purge() ?? 0 });
         progress?.Report(done);
         if (_second is not null)
         {

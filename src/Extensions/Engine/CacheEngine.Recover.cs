@@ -185,7 +185,7 @@ internal sealed partial class CacheEngine
 
             _groups.Invalidate(group);
         }
-        else
+        else if (invalidation.Message.Kind == MessageKind.KeyChanged)
         {
             if (!(await _second!.RemoveAsync(invalidation.Id).ConfigureAwait(false)).Succeeded)
             {

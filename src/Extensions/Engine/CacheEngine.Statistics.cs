@@ -152,6 +152,7 @@ internal sealed partial class CacheEngine
             {
                 MessageKind.KeyChanged => "key",
                 MessageKind.TagInvalidated => "tag",
+                MessageKind.PatternInvalidated => "pattern",
                 _ => "level",
             };
             _metrics.Invalidations.Add(1, LarderMetrics.Tag("kind", kind), LarderMetrics.Tag("origin", isRemote ? "remote" : "local"));

@@ -57,6 +57,18 @@ internal sealed partial class CacheEngine : IBackplaneListener
                 }
 
                 break;
+            case MessageKind.PatternInvalidated:
+                CountInvalidation(message, isRemote: true);
+                if (!Admin.KeyPattern.TryDecode(message.Name, out var pattern))
+                {
+                    Doubt("an unknown pattern");
+                }
+                else if (_groups.FindScope(message.Scope) is { } matched)
+                {
+                    _ = ForgetMatching(matched, pattern);
+                }
+
+                break;
             case MessageKind.KeyFilled:
                 if (_groups.FindScope(message.Scope) is { } filled)
                 {

@@ -208,6 +208,27 @@ internal sealed class FlightTable
         }
     }
 
+    /// <summary>The keys of a scope for which something is under way. What is under way throughout is among them.</summary>
+    public IReadOnlyList<string> Keys(ScopeState scope)
+    {
+        var keys = new List<string>();
+        foreach (var stripe in _stripes)
+        {
+            lock (stripe.Lock)
+            {
+                foreach (var key in stripe.Activities.Keys)
+                {
+                    if (ReferenceEquals(key.Scope, scope))
+                    {
+                        keys.Add(key.Key);
+                    }
+                }
+            }
+        }
+
+        return keys;
+    }
+
     private Stripe Find(MemoryKey key) => _stripes[(MemoryKeyComparer.Instance.GetHashCode(key) >>> 8) & (StripeCount - 1)];
 
     private static void FenceChain(KeyActivity? first, KeyActivity? spared)

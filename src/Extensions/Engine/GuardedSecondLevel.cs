@@ -124,6 +124,11 @@ internal sealed class GuardedSecondLevel
             return true;
         }, (index, members));
 
+    public bool CanList => _inner.CanList;
+
+    /// <summary>Not guarded, as a purge.</summary>
+    public IAsyncEnumerable<IReadOnlyList<string>> ListAsync(string start, bool withLeases, CancellationToken cancellationToken) => _inner.ListAsync(start, withLeases, cancellationToken);
+
     /// <summary>Not guarded: what is in this process can always be forgotten, whatever the server does.</summary>
     public void ForgetLocally(string key) =>
         _ = _inner.ForgetLocallyAsync(key, CancellationToken.None).ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default);

@@ -174,5 +174,8 @@ internal sealed class PendingInvalidation
     public static PendingInvalidation OfKey(string physicalKey, string scope, string key) =>
         new(physicalKey, null, BackplaneMessage.KeyChanged(scope, key), null);
 
+    /// <summary>What was removed at the second level key by key, and the other nodes have yet to hear of. No key's name holds a brace.</summary>
+    public static PendingInvalidation OfPattern(BackplaneMessage message) => new($"{{{message.Scope}}}{message.Name}", null, message, null);
+
     public static PendingInvalidation OfGroup(Group group, BackplaneMessage message, Group? activity = null) => new(group.Id, group, message, activity);
 }

@@ -86,9 +86,19 @@ internal abstract class SecondLevel
     public virtual Task<IndexPage> ReadIndexAsync(string index, long cursor, CancellationToken cancellationToken) =>
         throw new NotSupportedException("This second level has no indexes.");
 
-    /// <summary>Takes keys out of a set, as far as they stand there as they were read and have stood there for a while.</summary>
-    public virtual Task RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members, CancellationToken cancellationToken) =>
+    /// <summary>Takes keys out of a set, as far as they stand there as they were read and have stood there for a while. Gives how many.</summary>
+    public virtual Task<long> RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members, CancellationToken cancellationToken) =>
         throw new NotSupportedException("This second level has no indexes.");
+
+    /// <summary>Whether keys can be listed.</summary>
+    public virtual bool CanList => false;
+
+    /// <summary>
+    /// The physical keys that begin with a text, page by page, and with <paramref name="withLeases"/> those too that are leased and hold nothing. What is there throughout
+    /// comes at least once.
+    /// </summary>
+    public virtual IAsyncEnumerable<IReadOnlyList<string>> ListAsync(string start, bool withLeases, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level cannot list its keys.");
 
     /// <summary>Another node changed the key: what this process keeps of it in memory of its own is obsolete.</summary>
     public virtual Task ForgetLocallyAsync(string key, CancellationToken cancellationToken) => Task.CompletedTask;

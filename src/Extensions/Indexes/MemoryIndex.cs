@@ -58,20 +58,39 @@ internal sealed class MemoryIndex(MemoryLevel memory)
         }
     }
 
+    /// <summary>Takes out all keys that do not belong; gives how many.</summary>
+    public int Purge()
+    {
+        (ScopeState Scope, CacheIndex Index, string Key)[] members;
+        lock (_lock)
+        {
+            members = [.. _sets.SelectMany(set => set.Value.Select(key => (set.Key.Scope, set.Key.Index, key)))];
+        }
+
+        return members.Count(member => RemoveUnlessHeld(member.Scope, member.Index, member.Key));
+    }
+
     // Looked at under the lock: an entry that comes into memory after this look is added after it.
-    public void RemoveUnlessHeld(ScopeState scope, CacheIndex index, string key)
+    public bool RemoveUnlessHeld(ScopeState scope, CacheIndex index, string key)
     {
         lock (_lock)
         {
             if (memory.TryGet(scope, key, out var present) && present.Indexes is { } indexes && Array.IndexOf(indexes, index) >= 0)
             {
-                return;
+                return false;
             }
 
-            if (_sets.TryGetValue((scope, index), out var keys) && keys.Remove(key) && keys.Count == 0)
+            if (!_sets.TryGetValue((scope, index), out var keys) || !keys.Remove(key))
+            {
+                return false;
+            }
+
+            if (keys.Count == 0)
             {
                 _sets.Remove((scope, index));
             }
+
+            return true;
         }
     }
 }

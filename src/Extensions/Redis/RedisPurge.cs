@@ -16,52 +16,21 @@ namespace Larder.Redis;
 /// </remarks>
 internal sealed class RedisPurge(RedisConnection connection, string applicationPrefix)
 {
-    private const int StepSize = 256;
-
-    // Enough for the header and some tags; an entry with more is read whole.
-    private const int HeadLength = 1_024;
-
     public async IAsyncEnumerable<PurgeProgress> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var multiplexer = await connection.GetAsync().ConfigureAwait(false);
+        var multiplexer = await connection.GetAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         var database = multiplexer.GetDatabase();
-        foreach (var server in multiplexer.GetServers())
+
+        // Values begin with the tenant's part behind the prefix; stamps, leases and counters do not.
+        await foreach (var page in RedisKeys.PagesAsync(multiplexer, RedisKeys.Escape(applicationPrefix) + "t*", requiresAll: false, cancellationToken).ConfigureAwait(false))
         {
-            if (server.IsReplica || !server.IsConnected || server.ServerType == ServerType.Sentinel)
-            {
-                continue;
-            }
-
-            var step = new List<string>(StepSize);
-            var keys = server.KeysAsync(database.Database, Pattern(), StepSize).WithCancellation(cancellationToken);
-            await foreach (var key in keys.ConfigureAwait(false))
-            {
-                step.Add(key!);
-                if (step.Count == StepSize)
-                {
-                    yield return await StepAsync(database, step).ConfigureAwait(false);
-                    step.Clear();
-                }
-            }
-
-            if (step.Count != 0)
-            {
-                yield return await StepAsync(database, step).ConfigureAwait(false);
-            }
+            yield return await StepAsync(database, page).ConfigureAwait(false);
         }
     }
 
-    // Values begin with the tenant's part behind the prefix; stamps, leases and counters do not.
-    private RedisValue Pattern()
+    private async Task<PurgeProgress> StepAsync(IDatabase database, IReadOnlyList<string> keys)
     {
-        var escaped = applicationPrefix.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("*", "\\*", StringComparison.Ordinal)
-            .Replace("?", "\\?", StringComparison.Ordinal).Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal);
-        return escaped + "t*";
-    }
-
-    private async Task<PurgeProgress> StepAsync(IDatabase database, List<string> keys)
-    {
-        var heads = await Task.WhenAll(keys.Select(key => database.StringGetRangeAsync(key, 0, HeadLength - 1))).ConfigureAwait(false);
+        var heads = await Task.WhenAll(keys.Select(key => database.StringGetRangeAsync(key, 0, SecondLevel.HeadLength - 1))).ConfigureAwait(false);
         var entries = new List<(string Key, EntryHeader Header, string ScopeId)>(keys.Count);
         var stamps = new Dictionary<string, Task<RedisValue>>(StringComparer.Ordinal);
         for (var i = 0; i < keys.Count; i++)
@@ -75,7 +44,7 @@ internal sealed class RedisPurge(RedisConnection connection, string applicationP
 
             if (!EntryPayload.TryReadHead(head, keys[i], out var header))
             {
-                if (head.Length < HeadLength || !EntryPayload.TryReadHead((byte[]?)await database.StringGetAsync(keys[i]).ConfigureAwait(false), keys[i], out header))
+                if (head.Length < SecondLevel.HeadLength || !EntryPayload.TryReadHead((byte[]?)await database.StringGetAsync(keys[i]).ConfigureAwait(false), keys[i], out header))
                 {
                     // Not an entry of this layout: perhaps a newer node's.
                     continue;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Larder.Engine;
 using Microsoft.Extensions.Caching.Hybrid;
 using StackExchange.Redis;
@@ -71,8 +72,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         return new IndexPage(members, (long)page[0]);
     }
 
-    public override Task RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members, CancellationToken cancellationToken) =>
-        EvaluateAsync(RedisScripts.RemoveFromIndex, [applicationPrefix + index], [.. members.SelectMany(member => (RedisValue[])[Member(member.Key), member.Score])]);
+    public override async Task<long> RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members, CancellationToken cancellationToken) =>
+        (long)await EvaluateAsync(RedisScripts.RemoveFromIndex, [applicationPrefix + index], [.. members.SelectMany(member => (RedisValue[])[Member(member.Key), member.Score])]).ConfigureAwait(false);
 
     public override async Task RemoveAsync(string key, CancellationToken cancellationToken)
     {
@@ -121,14 +122,37 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     public override async Task<long> AdvanceAsync(CancellationToken cancellationToken) =>
         (long)await EvaluateAsync(RedisScripts.Advance, [_count], []).ConfigureAwait(false);
 
+    public override bool CanList => true;
+
+    public override async IAsyncEnumerable<IReadOnlyList<string>> ListAsync(string start, bool withLeases, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var multiplexer = await connection.GetAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        var pattern = (withLeases ? "*" : "") + RedisKeys.Escape(start) + "*";
+        await foreach (var page in RedisKeys.PagesAsync(multiplexer, pattern, requiresAll: true, cancellationToken).ConfigureAwait(false))
+        {
+            yield return withLeases ? [.. page.Select(LeasedKey).Where(key => key.StartsWith(start, StringComparison.Ordinal)).Distinct(StringComparer.Ordinal)] : page;
+        }
+    }
+
     public override async Task<bool> TryClaimPurgeAsync(TimeSpan interval, CancellationToken cancellationToken)
     {
         var database = await connection.DatabaseAsync().ConfigureAwait(false);
         return await database.StringSetAsync(applicationPrefix + "c:purge", "1", interval, When.NotExists).ConfigureAwait(false);
     }
 
-    public override IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) =>
-        new RedisPurge(connection, applicationPrefix).RunAsync(cancellationToken);
+    // Entries first: their sets follow them.
+    public override async IAsyncEnumerable<PurgeProgress> PurgeAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var step in new RedisPurge(connection, applicationPrefix).RunAsync(cancellationToken).ConfigureAwait(false))
+        {
+            yield return step;
+        }
+
+        await foreach (var step in new RedisIndexPurge(this, connection, applicationPrefix).RunAsync(cancellationToken).ConfigureAwait(false))
+        {
+            yield return step;
+        }
+    }
 
     // Keys are any text; what UTF-8 cannot carry, lone surrogates, goes as hexadecimal digits behind a character that no text contains otherwise.
     private const char Encoded = '\uFFFF';
@@ -147,7 +171,12 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         ? new string(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, char>(Convert.FromHexString(member.AsSpan(1))))
         : member;
 
-    private static RedisKey LeaseKey(string key) => $"{{{key}}}:lease";
+    // The key whose lease this is, or the key itself. Keys hold no braces.
+    private static string LeasedKey(string key) => key.StartsWith('{') && key.EndsWith(LeaseEnding, StringComparison.Ordinal) ? key[1..^LeaseEnding.Length] : key;
+
+    private const string LeaseEnding = "}:lease";
+
+    private static RedisKey LeaseKey(string key) => $"{{{key}{LeaseEnding}";
 
     private static RedisValue Text(long value) => value.ToString("x16", CultureInfo.InvariantCulture);
 

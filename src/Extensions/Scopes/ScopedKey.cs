@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -47,6 +49,51 @@ internal static class ScopedKey
 
     /// <summary>A key, escaped, as the last part of a physical key.</summary>
     public static string Key(ReadOnlySpan<char> key) => Escape(key, KeyNeedsEscape, MaximumKeyLength);
+
+    /// <summary>What the last part of each physical key begins with whose key begins with <paramref name="start"/>, unless it is hashed.</summary>
+    public static string KeyStart(ReadOnlySpan<char> start)
+    {
+        // The other half of a pair may follow, and the two are written as they are.
+        start = start.IsEmpty || !char.IsHighSurrogate(start[^1]) ? start : start[..^1];
+        return Escape(start, KeyNeedsEscape, int.MaxValue);
+    }
+
+    /// <summary>Whether a part is the hash of a text too long to be written.</summary>
+    public static bool IsHashed(ReadOnlySpan<char> part) => !part.IsEmpty && part[0] == '#';
+
+    /// <summary>The key whose escaped text this is, if it is one: the inverse of <see cref="Key"/> where that does not hash.</summary>
+    public static bool TryReadKey(ReadOnlySpan<char> escaped, [NotNullWhen(true)] out string? key)
+    {
+        key = null;
+        var result = new StringBuilder(escaped.Length);
+        for (var i = 0; i < escaped.Length; i++)
+        {
+            if (escaped[i] != '%')
+            {
+                result.Append(escaped[i]);
+                continue;
+            }
+
+            var (skip, digits) = i + 1 < escaped.Length && escaped[i + 1] == 'u' ? (2, 4) : (1, 2);
+            if (i + skip + digits > escaped.Length || !ushort.TryParse(escaped.Slice(i + skip, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var c))
+            {
+                return false;
+            }
+
+            result.Append((char)c);
+            i += skip + digits - 1;
+        }
+
+        // One key has one text: what would be written otherwise was not written by us.
+        var read = result.ToString();
+        if (IsHashed(escaped) || !escaped.SequenceEqual(Key(read)))
+        {
+            return false;
+        }
+
+        key = read;
+        return true;
+    }
 
     /// <summary>An index, without the application's prefix. No scope begins with its letter.</summary>
     public static string Index(string scopeId, CacheIndex index) => $"i:{scopeId}:{Part(index.Name)}:{Key(index.Value)}";

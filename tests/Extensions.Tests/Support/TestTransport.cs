@@ -22,6 +22,9 @@ internal sealed class TestTransport : IBackplaneTransport
     /// <summary>When set, it is awaited by each attempt to subscribe.</summary>
     public Func<Task>? Subscribing { get; set; }
 
+    /// <summary>Whether nothing that the node says is taken.</summary>
+    public bool Fails { get; set; }
+
     public void Interrupt() => Interrupted?.Invoke("a test");
 
     public void Restore() => Restored?.Invoke();
@@ -41,6 +44,11 @@ internal sealed class TestTransport : IBackplaneTransport
 
     public Task PublishAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
+        if (Fails)
+        {
+            return Task.FromException(new TimeoutException("the test's server takes nothing"));
+        }
+
         Assert.True(BackplaneBatch.TryDecode(message.Span, out var batch));
         Published.Enqueue(batch);
         return Task.CompletedTask;
