@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Larder;
 
@@ -8,6 +9,14 @@ internal sealed record LarderMarker(bool WrapsForeign)
 {
     /// <summary>The key under which the wrapped cache is registered.</summary>
     public static object ForeignKey { get; } = new();
+
+    /// <summary>The <c>IDistributedCache</c> that follows the scope, if it is the application's default.</summary>
+    public ServiceDescriptor? ScopedDistributedCache { get; set; }
+
+    /// <summary>The one that <c>AddLarder</c> left in a collection.</summary>
+    public static LarderMarker Of(IServiceCollection services) =>
+        services.FirstOrDefault(static service => service.ServiceType == typeof(LarderMarker))?.ImplementationInstance as LarderMarker
+        ?? throw new InvalidOperationException("Call services.AddLarder() first.");
 
     /// <summary>Sections of the configuration to read, in the order they were given.</summary>
     public List<IConfigurationSection> Sections { get; } = [];

@@ -5,6 +5,7 @@ using Larder.Admin;
 using Larder.Backplane;
 using Larder.Counters;
 using Larder.Diagnostics;
+using Larder.Distributed;
 using Larder.Engine;
 using Larder.Hybrid;
 using Larder.Locks;
@@ -120,38 +121,9 @@ public static class LarderServiceCollectionExtensions
     /// <summary>Takes a <see cref="HybridCache"/> that is already registered out of the collection, to be wrapped.</summary>
     private static bool TakeOver(IServiceCollection services)
     {
-        var registered = services.LastOrDefault(service => service.ServiceType == typeof(HybridCache) && !service.IsKeyedService);
-        if (registered is null)
+        if (!ServiceTakeover.TryTakeOver<HybridCache>(services, LarderMarker.ForeignKey, "AddHybridCache()"))
         {
             return false;
-        }
-
-        if (registered.Lifetime != ServiceLifetime.Singleton)
-        {
-            throw new InvalidOperationException(
-                $"A HybridCache is registered with the lifetime {registered.Lifetime}. Larder can wrap it only as a singleton, as AddHybridCache() registers it.");
-        }
-
-        for (var i = services.Count - 1; i >= 0; i--)
-        {
-            if (services[i].ServiceType == typeof(HybridCache) && !services[i].IsKeyedService)
-            {
-                services.RemoveAt(i);
-            }
-        }
-
-        // The container makes it and disposes of it as before, under a key nobody else knows.
-        if (registered.ImplementationInstance is HybridCache instance)
-        {
-            services.AddKeyedSingleton(LarderMarker.ForeignKey, instance);
-        }
-        else if (registered.ImplementationFactory is { } factory)
-        {
-            services.AddKeyedSingleton(LarderMarker.ForeignKey, (provider, _) => (HybridCache)factory(provider));
-        }
-        else
-        {
-            services.AddKeyedSingleton(typeof(HybridCache), LarderMarker.ForeignKey, registered.ImplementationType!);
         }
 
         services.TryAddSingleton<IHybridCacheSerializer<ForeignPayload>, ForeignPayloadSerializer>();
@@ -186,7 +158,7 @@ public static class LarderServiceCollectionExtensions
         {
             second = new RedisSecondLevel(connection, prefix, options.LeaseDuration);
         }
-        else if (provider.GetService<IDistributedCache>() is { } distributed && distributed.GetType() != typeof(MemoryDistributedCache))
+        else if (DistributedStore.Registered(provider, provider.GetRequiredService<LarderMarker>()) is { } distributed && distributed.GetType() != typeof(MemoryDistributedCache))
         {
             // The memory implementation would be a slower copy of what this process holds anyway.
             second = new DistributedSecondLevel(distributed, prefix, time);

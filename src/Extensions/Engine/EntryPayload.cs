@@ -124,6 +124,9 @@ internal static class EntryPayload
         payload.Length >= HeaderLength + TermsLength && (BinaryPrimitives.ReadUInt16LittleEndian(payload[2..]) & TermsFlag) != 0
         && BinaryPrimitives.ReadInt64LittleEndian(payload[(HeaderLength + 16)..]) != 0;
 
+    /// <summary>Whether these bytes are to be read as a payload, of this layout or one to come; other bytes, and text that begins with the same letter, are not.</summary>
+    public static bool HasHeader(ReadOnlySpan<byte> stored) => stored.Length > 1 && stored[0] == Magic && stored[1] < ' ';
+
     /// <summary>Fills in the value's length and the checksum, once the value stands behind the header.</summary>
     public static void Seal(Span<byte> payload, int headerLength)
     {

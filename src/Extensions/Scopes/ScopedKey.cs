@@ -98,6 +98,9 @@ internal static class ScopedKey
     /// <summary>An index, without the application's prefix. No scope begins with its letter.</summary>
     public static string Index(string scopeId, CacheIndex index) => $"i:{scopeId}:{Part(index.Name)}:{Key(index.Value)}";
 
+    /// <summary>What an <c>IDistributedCache</c> keeps, without the application's prefix. No scope begins with its letter, so it meets no entry of the engine in the same store.</summary>
+    public static string Distributed(string scopeId, ReadOnlySpan<char> key) => $"d:{scopeId}:{Key(key)}";
+
     private static string Level(char letter, string? name) => name is null ? letter.ToString() : $"{letter}.{Part(name)}";
 
     private static string Part(string text) => Escape(text, PartNeedsEscape, MaximumPartLength);
