@@ -76,4 +76,7 @@ internal static partial class Log
 
     [LoggerMessage(32, LogLevel.Warning, "A value was not stored at the second level because there was no key to encrypt it with. {Suppressed} more like it since the last such message.")]
     public static partial void NoKey(this ILogger logger, Exception? exception, long suppressed);
+
+    [LoggerMessage(41, LogLevel.Warning, "A write of the resource '{Resource}' has succeeded and what was cached is invalidated, but its recaching has failed. {Suppressed} more like it since the last such message.")]
+    public static partial void RecacheFailed(this ILogger logger, Exception exception, string resource, long suppressed);
 }

@@ -5,6 +5,14 @@ namespace Larder.Engine;
 /// <remarks>What may have to be said with every call is said once a minute.</remarks>
 internal sealed partial class CacheEngine
 {
+    public void LogRecacheFailed(Exception exception, string resource)
+    {
+        if (_limiter.Admits(nameof(Log.RecacheFailed), resource, out var suppressed))
+        {
+            _logger.RecacheFailed(exception, resource, suppressed);
+        }
+    }
+
     private void LogSerializerFailed<T>(Exception exception)
     {
         if (_limiter.Admits(nameof(Log.SerializerFailed), typeof(T).FullName, out var suppressed))

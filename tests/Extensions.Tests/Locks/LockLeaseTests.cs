@@ -103,6 +103,26 @@ public sealed class LockLeaseTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_renewal_counts_from_before_it_was_sent_too()
+    {
+        var held = await Of(_first).AcquireAsync("lock");
+        var answers = new TaskCompletionSource();
+        _server.Answers = answers.Task;
+        await AdvanceAsync(5);
+        await Poll.UntilAsync(() => _server.Renewals == 1, "the renewal is sent");
+        await AdvanceAsync(3);
+        _server.Answers = Task.FromException(new InvalidOperationException("no answer"));
+        answers.SetResult();
+
+        // Sent at 5 and answered at 8, so it is proven until 18.5.
+        await AdvanceAsync(10);
+        Assert.True(held.IsHeld);
+        await AdvanceAsync(1);
+        Assert.True(held.LostToken.IsCancellationRequested);
+        await held.DisposeAsync();
+    }
+
+    [Fact]
     public async Task A_lock_whose_answer_took_longer_than_its_lease_is_given_back_and_asked_for_again()
     {
         var answers = new TaskCompletionSource();
