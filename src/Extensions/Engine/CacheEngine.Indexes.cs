@@ -166,14 +166,14 @@ internal sealed partial class CacheEngine
     }
 
     /// <summary>Adds a key to the sets its entry is to belong to. A set that cannot be kept never breaks the write.</summary>
-    private async ValueTask AddToIndexesAsync(MemoryKey key, CacheIndex[]? indexes, EntryPolicy policy)
+    private async ValueTask AddToIndexesAsync(MemoryKey key, CacheIndex[]? indexes, TimeSpan life)
     {
         if (indexes is null || !_second!.HasIndexes)
         {
             return;
         }
 
-        var answers = await Task.WhenAll(indexes.Select(index => _second.AddToIndexAsync(ScopedKey.Index(key.Scope.Id, index), key.Key, policy.Retention).AsTask())).ConfigureAwait(false);
+        var answers = await Task.WhenAll(indexes.Select(index => _second.AddToIndexAsync(ScopedKey.Index(key.Scope.Id, index), key.Key, life).AsTask())).ConfigureAwait(false);
         if (Array.Exists(answers, answer => !answer.Succeeded))
         {
             _metrics.Unindexed.Add(1);

@@ -31,7 +31,7 @@ internal sealed partial class CacheEngine
             return;
         }
 
-        await AddToIndexesAsync(load.Flight.Key, load.Indexes, load.Policy).ConfigureAwait(false);
+        await AddToIndexesAsync(load.Flight.Key, load.Indexes, load.Policy.Retention).ConfigureAwait(false);
 
         // A lease that is gone means that the key was changed, or that this load was given up on: the value belongs to its
         // callers and nowhere else. Without leases the same question is put to this process's own fence.
@@ -47,16 +47,11 @@ internal sealed partial class CacheEngine
                 TellAwaiting(load.Flight.Key, answer.Value);
             }
         }
-        else if (load.Flight.TryBeginWrite())
-        {
-            var answer = await _second!.SetAsync(load.Flight.Key, physicalKey, writer.Written, load.Policy.Terms).ConfigureAwait(false);
-            load.Flight.EndWrite();
-            stored = answer.Succeeded;
-            AbandonUnless(answer.Succeeded, writer);
-        }
         else
         {
-            stored = false;
+            var answer = await WriteInTurnAsync(load.Flight, physicalKey, writer.Written, load.Policy.Terms, unlessFenced: true, fences: false).ConfigureAwait(false);
+            stored = answer is { Succeeded: true, Value: true };
+            AbandonUnless(answer.Succeeded, writer);
         }
 
         if (!stored)

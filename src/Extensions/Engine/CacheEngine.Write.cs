@@ -41,18 +41,7 @@ internal sealed partial class CacheEngine
                 ? (ToEntry(key, value, policy, generation, null, groups, indexes, null), default)
                 : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names, indexes).ConfigureAwait(false);
             var keeps = entry is not null && policy.WritesMemory && _keepsMemory;
-            _flights.Fence(key, write, (Engine: this, Write: write, Key: key, Entry: keeps ? entry : null), static state =>
-            {
-                // On memory alone the last write simply wins.
-                if (state.Entry is not null && (state.Engine._second is null || !state.Write.IsFenced))
-                {
-                    state.Engine._memory.Set(state.Entry);
-                }
-                else
-                {
-                    state.Engine._memory.Remove(state.Key.Scope, state.Key.Key, EntryDeparture.Replaced);
-                }
-            });
+            KeepUnlessFenced(write, keeps ? entry : null);
         }
         finally
         {
@@ -109,13 +98,11 @@ internal sealed partial class CacheEngine
             return (entry, new(failure, !removed.Succeeded));
         }
 
-        await AddToIndexesAsync(key, indexes, policy).ConfigureAwait(false);
+        await AddToIndexesAsync(key, indexes, policy.Retention).ConfigureAwait(false);
 
         // Without leases a write of this process that is already on its way could land after this one.
         await _flights.WritesEnd(key, write).ConfigureAwait(false);
-        _ = write.TryBeginWrite();
-        var answer = await _second!.SetAsync(key, physicalKey, writer.Written, policy.Terms).ConfigureAwait(false);
-        write.EndWrite();
+        var answer = await WriteInTurnAsync(write, physicalKey, writer.Written, policy.Terms, unlessFenced: false).ConfigureAwait(false);
         AbandonUnless(answer.Succeeded, writer);
         if (answer.Succeeded)
         {
@@ -128,10 +115,43 @@ internal sealed partial class CacheEngine
         return (ToEntry(key, value, policy, generation, null, groups, indexes, writer), new(answer.Failure, IsPostponed: true));
     }
 
+    /// <summary>Fences the key once more after a write, and keeps the entry in memory unless the write was fenced itself.</summary>
+    private void KeepUnlessFenced(KeyWrite write, MemoryEntry? entry) =>
+        _flights.Fence(write.Key, write, (Engine: this, Write: write, Entry: entry), static state =>
+        {
+            // On memory alone the last write simply wins.
+            if (state.Entry is not null && (state.Engine._second is null || !state.Write.IsFenced))
+            {
+                state.Engine._memory.Set(state.Entry);
+            }
+            else
+            {
+                state.Engine._memory.Remove(state.Write.Key.Scope, state.Write.Key.Key, EntryDeparture.Replaced);
+            }
+        });
+
     /// <summary>
-    /// Where the second level cannot compare, a removal and writes of one key reach it one after the other, each with the fence that tells of it, so that an update can be
-    /// sure to come before or after them.
+    /// Stores a value whatever the second level holds. Where that one cannot compare, the writes and removals of a key reach it in turns, each with the fence that tells
+    /// of it, so that a load or an update can be sure to come before or after them. Answers false if the activity was fenced and does not write then.
     /// </summary>
+    private async ValueTask<Answer<bool>> WriteInTurnAsync(KeyActivity activity, string physicalKey, ReadOnlyMemory<byte> payload, StoreTerms terms, bool unlessFenced, bool fences = true)
+    {
+        using var turn = await WriteTurnAsync(activity.Key).ConfigureAwait(false);
+        if (!activity.TryBeginWrite() && unlessFenced)
+        {
+            return new(true, false, null);
+        }
+
+        var answer = await _second!.SetAsync(activity.Key, physicalKey, payload, terms).ConfigureAwait(false);
+        activity.EndWrite();
+        if (fences && _writeTurns is not null)
+        {
+            _flights.Fence(activity.Key, activity, 0, static _ => { });
+        }
+
+        return answer;
+    }
+
     private ValueTask<KeyTurns.Turn> WriteTurnAsync(MemoryKey key) => _writeTurns is null ? default : _writeTurns.EnterAsync(key);
 
     /// <summary>How a write to the second level ended: why it failed, if it did, and whether the key is to be removed there later.</summary>

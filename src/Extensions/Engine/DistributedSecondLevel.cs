@@ -18,6 +18,8 @@ internal sealed class DistributedSecondLevel(IDistributedCache cache, string app
     private static readonly TimeSpan StampLife = TimeSpan.FromDays(30);
     private readonly IBufferDistributedCache? _buffers = cache as IBufferDistributedCache;
 
+    public override bool ProlongsStamps => false;
+
     public override async Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
     {
         if (_buffers is null)

@@ -30,7 +30,7 @@ internal readonly record struct EntryPolicy
 
     public TimeSpan Expiration { get; private init; }
 
-    public TimeSpan LocalExpiration { get; private init; }
+    public TimeSpan LocalExpiration { get; init; }
 
     public HybridCacheEntryFlags Flags { get; init; }
 

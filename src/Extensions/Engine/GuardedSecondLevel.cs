@@ -35,6 +35,8 @@ internal sealed class GuardedSecondLevel
 
     public bool KeepsOwnMemory => _inner.KeepsOwnMemory;
 
+    public bool ProlongsStamps => _inner.ProlongsStamps;
+
     /// <summary>Whether a call would be answered without asking the server, because it failed lately.</summary>
     public bool IsOpen => Guard.IsOpen;
 
@@ -65,6 +67,9 @@ internal sealed class GuardedSecondLevel
             await level.SetAsync(s.key, s.payload, s.terms, token).ConfigureAwait(false);
             return true;
         }, (key, payload, terms), _inner.HasLeases ? null : late => RemoveLateWrite(late, entry, key));
+
+    public ValueTask<Answer<bool>> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, StoreTerms terms) =>
+        WriteAsync(static (level, s, token) => level.ReplaceAsync(s.key, s.expectedId, s.payload, s.terms.Life, token), (key, expectedId, payload, terms));
 
     public ValueTask<Answer<bool>> RemoveAsync(string key) =>
         InvalidateAsync(static async (level, s, token) =>

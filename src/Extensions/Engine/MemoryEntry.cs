@@ -96,6 +96,16 @@ internal abstract class MemoryEntry(in EntryMetadata metadata)
         return Tags is not null && Array.Exists(Tags, tag => tag.InvalidatedAt > generation);
     }
 
+    /// <summary>The same value with other terms, which depend on how many bytes it takes.</summary>
+    public abstract MemoryEntry With(Func<int, EntryMetadata> metadata);
+
+    /// <summary>The value as System.Text.Json writes it, or null if another serializer is responsible for it.</summary>
+    public abstract ReadOnlyMemory<byte>? ToJson(Serializers serializers);
+
+    /// <summary>An entry of the same type whose value is read from JSON.</summary>
+    /// <exception cref="System.Text.Json.JsonException">It is no value of the type.</exception>
+    public abstract MemoryEntry WithJson(Func<int, EntryMetadata> metadata, byte[] json, Serializers serializers);
+
     private bool TagsAreCurrent(long generation)
     {
         foreach (var tag in Tags!)
@@ -114,10 +124,38 @@ internal abstract class MemoryEntry(in EntryMetadata metadata)
 internal sealed class ValueEntry<T>(in EntryMetadata metadata, T value) : MemoryEntry(metadata)
 {
     public T Value { get; } = value;
+
+    public override MemoryEntry With(Func<int, EntryMetadata> metadata) => new ValueEntry<T>(metadata(CacheEngine.EstimateSize(Value)), Value);
+
+    public override ReadOnlyMemory<byte>? ToJson(Serializers serializers)
+    {
+        if (serializers.Get<T>() is not JsonValueSerializer<T> serializer)
+        {
+            return null;
+        }
+
+        using var writer = new PayloadWriter(Array.MaxLength);
+        serializer.Serialize(Value, writer);
+        return writer.Written.ToArray();
+    }
+
+    public override MemoryEntry WithJson(Func<int, EntryMetadata> metadata, byte[] json, Serializers serializers)
+    {
+        var value = serializers.Get<T>().Deserialize(new ReadOnlySequence<byte>(json));
+        return new ValueEntry<T>(metadata(CacheEngine.EstimateSize(value)), value);
+    }
 }
 
 /// <summary>The knowledge that there is nothing under the key.</summary>
-internal sealed class NegativeEntry(in EntryMetadata metadata) : MemoryEntry(metadata);
+internal sealed class NegativeEntry(in EntryMetadata metadata) : MemoryEntry(metadata)
+{
+    public override MemoryEntry With(Func<int, EntryMetadata> metadata) => new NegativeEntry(metadata(0));
+
+    public override ReadOnlyMemory<byte>? ToJson(Serializers serializers) => null;
+
+    public override MemoryEntry WithJson(Func<int, EntryMetadata> metadata, byte[] json, Serializers serializers) =>
+        throw new InvalidOperationException("What was not found has no value to change.");
+}
 
 /// <summary>A value of a mutable type, kept serialized: each caller gets a copy of its own.</summary>
 internal sealed class SerializedEntry<T>(in EntryMetadata metadata, byte[] payload, IHybridCacheSerializer<T> serializer) : MemoryEntry(metadata)
@@ -125,6 +163,16 @@ internal sealed class SerializedEntry<T>(in EntryMetadata metadata, byte[] paylo
     public byte[] Payload { get; } = payload;
 
     public T Read() => serializer.Deserialize(new ReadOnlySequence<byte>(Payload));
+
+    public override MemoryEntry With(Func<int, EntryMetadata> metadata) => new SerializedEntry<T>(metadata(Payload.Length), Payload, serializer);
+
+    public override ReadOnlyMemory<byte>? ToJson(Serializers serializers) => serializer is JsonValueSerializer<T> ? Payload : null;
+
+    public override MemoryEntry WithJson(Func<int, EntryMetadata> metadata, byte[] json, Serializers serializers)
+    {
+        _ = serializer.Deserialize(new ReadOnlySequence<byte>(json));
+        return new SerializedEntry<T>(metadata(json.Length), json, serializer);
+    }
 }
 
 /// <summary>Which of the eviction policy's queues an entry is in.</summary>

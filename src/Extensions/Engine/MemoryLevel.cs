@@ -76,7 +76,7 @@ internal sealed class MemoryLevel
 
     public void Set(MemoryEntry entry)
     {
-        if (entry.Size > _maximumSize)
+        if (!HasRoomFor(entry))
         {
             Remove(entry.Scope, entry.Key, EntryDeparture.Replaced);
             return;
@@ -104,6 +104,32 @@ internal sealed class MemoryLevel
             }
         }
 
+        Entered(entry, replaced);
+    }
+
+    /// <summary>Puts an entry in the place of another one of the same key, if that one is still there.</summary>
+    public bool Replace(MemoryEntry present, MemoryEntry entry)
+    {
+        if (entry.Indexes is not null)
+        {
+            Index?.Add(entry);
+        }
+
+        if (!_entries.TryUpdate(new MemoryKey(entry.Scope, entry.Key), entry, present))
+        {
+            Index?.Remove(entry);
+            return false;
+        }
+
+        Entered(entry, present);
+        return true;
+    }
+
+    /// <summary>Whether an entry is not too large to be kept.</summary>
+    public bool HasRoomFor(MemoryEntry entry) => entry.Size <= _maximumSize;
+
+    private void Entered(MemoryEntry entry, MemoryEntry? replaced)
+    {
         if (entry.Indexes is not null)
         {
             // Whoever took out an earlier entry of the key in between did not see this one.

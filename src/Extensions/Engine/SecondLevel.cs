@@ -18,6 +18,9 @@ internal abstract class SecondLevel
     /// <summary>Whether values stay in the process, so that nothing is gained by a copy of our own.</summary>
     public virtual bool KeepsOwnMemory => false;
 
+    /// <summary>Whether a stamp that is asked for again with a longer life stays the same. Otherwise another takes its place, and with it go the entries that carry it.</summary>
+    public virtual bool ProlongsStamps => true;
+
     public abstract Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken);
 
     /// <summary>The random id of the entry stored under the key, or null when there is none.</summary>
@@ -28,6 +31,10 @@ internal abstract class SecondLevel
 
     /// <summary>Stores a value whatever is there, and breaks the key's lease.</summary>
     public abstract Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken);
+
+    /// <summary>Stores a value and breaks the key's lease, if the entry there still has this id. Only where there are leases: both need a step that compares.</summary>
+    public virtual Task<bool> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This second level cannot compare.");
 
     /// <summary>Removes the value and breaks the key's lease.</summary>
     public abstract Task RemoveAsync(string key, CancellationToken cancellationToken);

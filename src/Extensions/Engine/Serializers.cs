@@ -25,6 +25,9 @@ internal sealed class Serializers(IServiceProvider services)
     public IHybridCacheSerializer<T> Get<T>() =>
         _byType.TryGetValue(typeof(T), out var known) ? Unsafe.As<IHybridCacheSerializer<T>>(known) : Resolve<T>();
 
+    /// <summary>System.Text.Json with the options that are registered for the type, whoever else serializes it.</summary>
+    public IHybridCacheSerializer<T> Json<T>() => CreateJson<T>();
+
     private IHybridCacheSerializer<T> Resolve<T>()
     {
         var serializer = services.GetService<IHybridCacheSerializer<T>>() ?? BuiltInSerializer.Instance as IHybridCacheSerializer<T>;

@@ -37,6 +37,8 @@ internal sealed class ForeignSecondLevel(HybridCache foreign, SecondLevel? stamp
 
     public override bool KeepsOwnMemory => true;
 
+    public override bool ProlongsStamps => stamps?.ProlongsStamps ?? true;
+
     public override async Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
     {
         var options = (flags & (HybridCacheEntryFlags.DisableLocalCache | HybridCacheEntryFlags.DisableDistributedCache)) == 0

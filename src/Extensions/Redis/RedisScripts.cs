@@ -57,6 +57,21 @@ internal static class RedisScripts
         return 1
         """;
 
+    /// <summary>KEYS value, lease · ARGV id (8 bytes), payload, milliseconds or '0' for ever. Stores the value and breaks the lease if the value there has that id.</summary>
+    public const string Replace =
+        """
+        if redis.call('GETRANGE', KEYS[1], 8, 15) ~= ARGV[1] then
+          return 0
+        end
+        if ARGV[3] == '0' then
+          redis.call('SET', KEYS[1], ARGV[2])
+        else
+          redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+        end
+        redis.call('DEL', KEYS[2])
+        return 1
+        """;
+
     /// <summary>KEYS value, lease · ARGV index of the last byte wanted. Removes the value, breaks the lease and gives the beginning of what was there.</summary>
     public const string Take =
         """

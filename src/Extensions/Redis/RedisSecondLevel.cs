@@ -49,10 +49,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override async Task TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding, CancellationToken cancellationToken)
     {
-        var bytes = new byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(bytes, id);
         var life = new StoreTerms(left, left, default, sliding).Life;
-        await EvaluateAsync(RedisScripts.Touch, [key], [bytes, Milliseconds(life)]).ConfigureAwait(false);
+        await EvaluateAsync(RedisScripts.Touch, [key], [Bytes(id), Milliseconds(life)]).ConfigureAwait(false);
     }
 
     public override Task AddToIndexAsync(string index, string key, TimeSpan life, CancellationToken cancellationToken) =>
@@ -81,6 +79,9 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         await database.KeyDeleteAsync([key, LeaseKey(key)]).ConfigureAwait(false);
     }
 
+    public override async Task<bool> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        (long)await EvaluateAsync(RedisScripts.Replace, [key, LeaseKey(key)], [Bytes(expectedId), payload, Milliseconds(expiration)]).ConfigureAwait(false) == 1;
+
     public override async Task<StoredPayload> TakeAsync(string key, CancellationToken cancellationToken) =>
         new((byte[]?)await EvaluateAsync(RedisScripts.Take, [key, LeaseKey(key)], [HeadLength - 1]).ConfigureAwait(false), null);
 
@@ -97,14 +98,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override async Task<LeaseAnswer> TryLeaseAsync(string key, long token, LeaseDemand demand, CancellationToken cancellationToken)
     {
-        var obsolete = new byte[demand.Obsolete == 0 ? 0 : 8];
-        if (obsolete.Length != 0)
-        {
-            BinaryPrimitives.WriteInt64LittleEndian(obsolete, demand.Obsolete);
-        }
-
         var result = await EvaluateAsync(
-            RedisScripts.TryLease, [key, LeaseKey(key)], [Text(token), Milliseconds(leaseDuration), demand.Force ? "1" : "0", obsolete, Text(demand.Signature)]).ConfigureAwait(false);
+            RedisScripts.TryLease, [key, LeaseKey(key)], [Text(token), Milliseconds(leaseDuration), demand.Force ? "1" : "0", demand.Obsolete == 0 ? Array.Empty<byte>() : Bytes(demand.Obsolete), Text(demand.Signature)]).ConfigureAwait(false);
         return result.Resp2Type == ResultType.Integer
             ? new LeaseAnswer((long)result == 1, default)
             : new LeaseAnswer(false, new StoredPayload((byte[]?)result, null));
@@ -177,6 +172,14 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     private const string LeaseEnding = "}:lease";
 
     private static RedisKey LeaseKey(string key) => $"{{{key}{LeaseEnding}";
+
+    // As it stands in a payload.
+    private static byte[] Bytes(long id)
+    {
+        var bytes = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, id);
+        return bytes;
+    }
 
     private static RedisValue Text(long value) => value.ToString("x16", CultureInfo.InvariantCulture);
 

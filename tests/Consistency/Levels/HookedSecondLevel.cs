@@ -9,6 +9,7 @@ internal enum LevelCall
     Get,
     GetId,
     Set,
+    Replace,
     Remove,
     GetStamp,
     SetStamp,
@@ -37,6 +38,9 @@ internal sealed class HookedSecondLevel(SecondLevel inner) : SecondLevelDecorato
 
     public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken) =>
         RunAsync(LevelCall.Set, key, () => Inner.SetAsync(key, payload, terms, cancellationToken));
+
+    public override Task<bool> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        RunAsync(LevelCall.Replace, key, () => Inner.ReplaceAsync(key, expectedId, payload, expiration, cancellationToken));
 
     public override Task RemoveAsync(string key, CancellationToken cancellationToken) =>
         RunAsync(LevelCall.Remove, key, () => Inner.RemoveAsync(key, cancellationToken));

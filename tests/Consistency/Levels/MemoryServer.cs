@@ -77,6 +77,18 @@ internal sealed class MemoryServer
             return server._leases.Remove(key);
         });
 
+        public override Task<bool> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) => RunAsync(() =>
+        {
+            if (IdOf(key) != expectedId)
+            {
+                return false;
+            }
+
+            server._values[key] = payload.ToArray();
+            server._leases.Remove(key);
+            return true;
+        });
+
         public override Task RemoveAsync(string key, CancellationToken cancellationToken) => RunAsync(() =>
         {
             server._values.Remove(key);

@@ -20,6 +20,9 @@ internal abstract class SecondLevelDecorator(SecondLevel inner) : SecondLevel
     public override Task SetAsync(string key, ReadOnlyMemory<byte> payload, StoreTerms terms, CancellationToken cancellationToken) =>
         inner.SetAsync(key, payload, terms, cancellationToken);
 
+    public override Task<bool> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
+        inner.ReplaceAsync(key, expectedId, payload, expiration, cancellationToken);
+
     public override Task RemoveAsync(string key, CancellationToken cancellationToken) => inner.RemoveAsync(key, cancellationToken);
 
     public override Task<long> GetStampAsync(string group, TimeSpan life, CancellationToken cancellationToken) =>

@@ -8,6 +8,8 @@ public abstract class ServerNamespaceTests(ServerKind kind) : NamespaceContract
 {
     private protected override Backend Backend { get; } = Backend.Of(kind);
 
+    private protected override int Rounds => 100;
+
     [ContractFact]
     public async Task Another_node_looks_without_reading_the_value()
     {
