@@ -94,7 +94,7 @@ internal sealed partial class Markdown
             _prose[index] = "";
         }
 
-        _fences.Add(new(start.Groups["language"].Value.ToLowerInvariant(), first + 1, string.Join('\n', text)));
+        _fences.Add(new(start.Groups["language"].Value.ToLowerInvariant(), first + 1, string.Join('\n', text), start.Groups["run"].Success));
         return index;
     }
 
@@ -107,7 +107,7 @@ internal sealed partial class Markdown
     /// <summary>Spaces of the same size, so that lines keep their numbers.</summary>
     private static string Blank(Match match) => NotLineEnd().Replace(match.Value, " ");
 
-    [GeneratedRegex(@"^(?<indent>\s*)(?<fence>`{3,}(?=[^`]*$)|~{3,})\s*(?<language>[^\s{,]*)")]
+    [GeneratedRegex(@"^(?<indent>\s*)(?<fence>`{3,}(?=[^`]*$)|~{3,})\s*(?<language>[^\s{,]*)(?:[ \t]+(?<run>run)\b)?")]
     private static partial Regex FenceStart();
 
     [GeneratedRegex(@"^ {0,3}(?<level>\#{1,6})\s+(?<title>.*?)\s*\#*\s*$")]

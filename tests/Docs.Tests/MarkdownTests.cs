@@ -12,6 +12,15 @@ public sealed class MarkdownTests
         Assert.Equal(new Fence("csharp", 4, "if (a)\n    b();"), fence);
     }
 
+    [Theory]
+    [InlineData("```csharp run", true)]
+    [InlineData("```csharp  run title", true)]
+    [InlineData("```csharp", false)]
+    [InlineData("```csharp running", false)]
+    [InlineData("```run", false)]
+    public void A_block_runs_if_its_second_word_says_so(string fence, bool runs) =>
+        Assert.Equal(runs, Assert.Single(Markdown.Parse($"{fence}\nx\n```\n").Fences).Runs);
+
     [Fact]
     public void A_block_ends_with_a_fence_of_its_own_kind_or_with_the_file() =>
         Assert.Equal(["````\n```", "```"], Markdown.Parse("~~~~\n````\n```\n~~~~\n````\n```").Fences.Select(fence => fence.Text));

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Text;
-using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -8,31 +6,8 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Larder.Docs.Tests;
 
 /// <summary>Compiles an example of the documentation against the shared framework and Larder's packages, as an application would.</summary>
-internal static partial class SnippetCompiler
+internal static class SnippetCompiler
 {
-    // As the Web SDK has them, and the three namespaces that every page takes for granted.
-    private const string Usings = """
-        global using System;
-        global using System.Collections.Generic;
-        global using System.IO;
-        global using System.Linq;
-        global using System.Net.Http;
-        global using System.Net.Http.Json;
-        global using System.Threading;
-        global using System.Threading.Tasks;
-        global using Microsoft.AspNetCore.Builder;
-        global using Microsoft.AspNetCore.Hosting;
-        global using Microsoft.AspNetCore.Http;
-        global using Microsoft.AspNetCore.Routing;
-        global using Microsoft.Extensions.Configuration;
-        global using Microsoft.Extensions.DependencyInjection;
-        global using Microsoft.Extensions.Hosting;
-        global using Microsoft.Extensions.Logging;
-        global using Larder;
-        global using Microsoft.Extensions.Caching.Distributed;
-        global using Microsoft.Extensions.Caching.Hybrid;
-        """;
-
     // Fields, so that an example may declare a variable of the same name.
     private const string Givens = """
         private readonly HybridCache cache = null!;
@@ -48,33 +23,18 @@ internal static partial class SnippetCompiler
         private readonly CancellationToken cancellationToken;
         """;
 
-    private static readonly CSharpParseOptions s_language = new(LanguageVersion.Preview);
-
-    private static readonly SyntaxTree s_usings = CSharpSyntaxTree.ParseText(Usings, s_language);
-
-    private static readonly CSharpCompilationOptions s_options = new(
-        OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable);
-
-    private static readonly Lazy<MetadataReference[]> s_references = new(() =>
-    [
-        .. from path in ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-           where !path.Contains("xunit", StringComparison.OrdinalIgnoreCase)
-           select MetadataReference.CreateFromFile(path),
-    ]);
-
     /// <summary>The compiler's errors, and its warnings about obsolete members, null and forgotten awaits, by line of the file.</summary>
     public static IReadOnlyList<string> Compile(string file, Fence snippet)
     {
         var program = snippet.Text.Contains("WebApplication.CreateBuilder", StringComparison.Ordinal);
-        var alone = CSharpSyntaxTree.ParseText(At(file, snippet.Line) + snippet.Text, s_language);
-        if (Messages(alone.GetDiagnostics()) is { Count: > 0 } errors)
+        var alone = DocsCompilation.Parse(DocsCompilation.At(file, snippet.Line) + snippet.Text);
+        if (DocsCompilation.Messages(alone.GetDiagnostics()) is { Count: > 0 } errors)
         {
             return errors;
         }
 
-        var tree = program ? alone : CSharpSyntaxTree.ParseText(Wrap(file, alone.GetCompilationUnitRoot()), s_language);
-        var options = program ? s_options.WithOutputKind(OutputKind.ConsoleApplication) : s_options;
-        return Messages(CSharpCompilation.Create("Example", [s_usings, tree], s_references.Value, options).GetDiagnostics());
+        var tree = program ? alone : DocsCompilation.Parse(Wrap(file, alone.GetCompilationUnitRoot()));
+        return DocsCompilation.Messages(DocsCompilation.Create(program, tree).GetDiagnostics());
     }
 
     /// <summary>Puts statements into a method; leaves usings and types around it.</summary>
@@ -99,25 +59,8 @@ internal static partial class SnippetCompiler
         {
             foreach (var node in nodes)
             {
-                var line = node.SyntaxTree.GetMappedLineSpan(node.FullSpan).StartLinePosition.Line + 1;
-                text.Append(At(file, line)).AppendLine(node.ToFullString()).AppendLine("#line default");
+                text.Append(DocsCompilation.Source(file, node));
             }
         }
     }
-
-    private static string At(string file, int line) => string.Create(CultureInfo.InvariantCulture, $"#line {line} \"{file}\"\n");
-
-    private static List<string> Messages(IEnumerable<Diagnostic> diagnostics) =>
-    [
-        .. from diagnostic in diagnostics
-           where diagnostic.Severity == DiagnosticSeverity.Error || Warnings().IsMatch(diagnostic.Id)
-           let position = diagnostic.Location.GetMappedLineSpan()
-           orderby position.StartLinePosition.Line
-           select string.Create(
-               CultureInfo.InvariantCulture,
-               $"{position.Path}({position.StartLinePosition.Line + 1}): {diagnostic.Id}: {diagnostic.GetMessage(CultureInfo.InvariantCulture)}"),
-    ];
-
-    [GeneratedRegex(@"^CS(?:0612|0618|4014|8[67]\d\d)$")]
-    private static partial Regex Warnings();
 }
