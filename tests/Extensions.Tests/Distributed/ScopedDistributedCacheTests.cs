@@ -243,6 +243,37 @@ public sealed class ScopedDistributedCacheTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Whatever_lies_in_the_store_no_read_fails()
+    {
+        var random = new Random(3);
+        var node = await StartAsync(larder => larder.AddEncryption(keys => keys.Use(new CacheEncryptionKey("k1", new byte[32]))), options =>
+        {
+            options.Compression = CacheCompression.Brotli;
+            options.CompressionThreshold = 0;
+            options.Namespaces["open"] = new NamespaceOptions { Encrypt = false };
+        });
+        foreach (var (scope, place) in new[] { (CacheScope.Raw, "n:key"), (CacheScope.Shared("open"), "n.open:key") })
+        {
+            var cache = Distributed(node).InScope(scope);
+            await cache.SetAsync("key", new byte[500], Hour);
+            var stored = _store["cache:v1:d:t:p:" + place]!;
+            for (var round = 0; round < 20_000; round++)
+            {
+                var bytes = stored[..(random.Next(4) == 0 ? random.Next(stored.Length + 1) : stored.Length)];
+                for (var times = random.Next(1, 4); times > 0 && bytes.Length > 0; times--)
+                {
+                    bytes[random.Next(random.Next(2) == 0 ? Math.Min(4, bytes.Length) : bytes.Length)] = (byte)random.Next(256);
+                }
+
+                Payloads.Reseal(bytes);
+                _store["cache:v1:d:t:p:" + place] = bytes;
+                var read = await cache.GetAsync("key");
+                Assert.True(scope != CacheScope.Raw || read is null || read.AsSpan().SequenceEqual(new byte[500]));
+            }
+        }
+    }
+
+    [Fact]
     public async Task Without_a_key_the_old_value_goes_and_no_call_fails()
     {
         var keys = new TestKeys();

@@ -185,6 +185,28 @@ public abstract class EncryptionContract : LarderContract
     }
 
     [ContractFact]
+    public async Task Entries_are_found_by_their_indexes_too_and_what_is_not_encrypted_does_not_count()
+    {
+        if (!Backend.IsShared)
+        {
+            return;
+        }
+
+        var index = new CacheIndex("user", "alice");
+        var node = await StartAsync(options => options.Compression = CacheCompression.Brotli, larder => larder.AddEncryption(keys => keys.Use(First)));
+        var text = string.Concat(Enumerable.Repeat(Secret, 100));
+        await node.Cache.SetAsync("sealed", text, [index]);
+        await Cache.SetAsync("plain", Secret, [index]);
+        var found = new List<KeyValuePair<string, string?>>();
+        await foreach (var entry in node.Cache.GetByIndexAsync<string>(index))
+        {
+            found.Add(entry);
+        }
+
+        Assert.Equal([new("sealed", text)], found);
+    }
+
+    [ContractFact]
     public async Task What_one_tenants_key_has_sealed_no_other_opens()
     {
         var keys = new TestKeys();
