@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Microsoft.Extensions.Configuration;
 using StackExchange.Redis;
 
@@ -30,6 +31,7 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         options.ShortExpiration = Seconds("CACHE_TTL_SHORT") ?? options.ShortExpiration;
         options.LongExpiration = Seconds("CACHE_TTL_LONG") ?? options.LongExpiration;
         options.Statistics = Flag("CACHE_METRICS") ?? options.Statistics;
+        options.LogsCalls = Flag("CACHE_DEBUG") ?? options.LogsCalls;
     }
 
     /// <summary>
@@ -57,7 +59,12 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
     }
 
     /// <summary>The server that the environment names, or null for none.</summary>
-    public ConfigurationOptions? Server()
+    /// <remarks>
+    /// What is chosen follows from what is set, never from which server answers: two nodes that chose differently because one server was away for a moment would not hear each other's
+    /// invalidations.
+    /// </remarks>
+    /// <exception cref="FormatException">A variable has a wrong value; the message names it and shows no password.</exception>
+    public ServerChoice? Server()
     {
         var backend = Get("CACHE_BACKEND")?.Trim().ToLowerInvariant() ?? "auto";
         if (backend is "memory" or "none")
@@ -71,30 +78,53 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         }
 
         var valkey = IsValkey();
-        ConfigurationOptions options;
-        if ((valkey ? Get("VALKEY_URL") ?? Get("REDIS_URL") : Get("REDIS_URL")) is { } url)
+        var named = Named(valkey, backend);
+        if (named is not null)
         {
-            options = ServerAddress.Parse(url);
+            ReadConnectionSettings(named.Configuration, valkey);
         }
-        else if (Find(valkey, "HOST") is not null || backend != "auto")
+
+        return named;
+    }
+
+    private ServerChoice? Named(bool valkey, string backend)
+    {
+        var name = valkey && Get("VALKEY_URL") is not null ? "VALKEY_URL" : "REDIS_URL";
+        if (Get(name) is { } url)
         {
-            options = new ConfigurationOptions
-            {
-                DefaultDatabase = FindNumber(valkey, "DB", 0, int.MaxValue),
-                Password = Find(valkey, "PASSWORD"),
-                User = Find(valkey, "USERNAME"),
-                Ssl = FindFlag(valkey, "TLS") ?? false,
-            };
-            options.EndPoints.Add(Find(valkey, "HOST") ?? "localhost", FindNumber(valkey, "PORT", 1, ushort.MaxValue) ?? 6379);
+            return ServerChoice.Parse(url, name, valkey);
         }
-        else
+
+        var hostName = FindName(valkey, "HOST");
+        if (hostName is null && backend == "auto")
         {
             return null;
         }
 
+        var host = hostName is null ? "localhost" : Get(hostName)!.Trim();
+        var bare = host.StartsWith('[') && host.EndsWith(']') ? host[1..^1] : host;
+        if (!ServerText.IsHost(bare) || (bare.Contains(':', StringComparison.Ordinal) && !IPAddress.TryParse(bare, out _)))
+        {
+            // Not quoted: what is no host may be a whole URL with its password.
+            throw new FormatException($"{hostName} is neither the name nor the address of a host. A port goes into {hostName![..^4]}PORT, a URL into {hostName[..^4]}URL.");
+        }
+
+        var options = new ConfigurationOptions
+        {
+            DefaultDatabase = FindNumber(valkey, "DB", 0, int.MaxValue),
+            Password = Find(valkey, "PASSWORD"),
+            User = Find(valkey, "USERNAME"),
+            Ssl = FindFlag(valkey, "TLS") ?? false,
+        };
+        options.EndPoints.Add(bare, FindNumber(valkey, "PORT", 1, ushort.MaxValue) ?? 6379);
+        return new ServerChoice(options, valkey ? "valkey" : "redis", hostName ?? "CACHE_BACKEND");
+    }
+
+    private void ReadConnectionSettings(ConfigurationOptions options, bool valkey)
+    {
         if (FindName(valkey, "TIMEOUT") is { } timeoutName && Seconds(timeoutName) is { } timeout)
         {
-            options.ConnectTimeout = timeout > TimeSpan.Zero && timeout <= LongestTimeout
+            options.ConnectTimeout = timeout >= TimeSpan.FromMilliseconds(1) && timeout <= LongestTimeout
                 ? (int)timeout.TotalMilliseconds
                 : throw new FormatException($"{timeoutName} is '{Get(timeoutName)}'. It must be a number of seconds above 0, at most {LongestTimeout.TotalSeconds}.");
         }
@@ -105,8 +135,6 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         {
             options.ConnectRetry = 1;
         }
-
-        return options;
     }
 
     private bool IsValkey() => Get("CACHE_BACKEND")?.Trim().ToLowerInvariant() switch

@@ -243,6 +243,12 @@ public sealed class LarderOptions
     /// </summary>
     public bool Statistics { get; set; }
 
+    /// <summary>
+    /// Whether the application wants a log line for each hit, miss, load and invalidation. It is read and kept for the parts that write such lines; what the cache writes today does not depend on it.
+    /// Default false. Environment: <c>CACHE_DEBUG</c>.
+    /// </summary>
+    public bool LogsCalls { get; set; }
+
     /// <summary>Defaults per namespace, by name (ordinal). Environment, in seconds: <c>{NAMESPACE}_CACHE_TTL_SECONDS</c>.</summary>
     public IDictionary<string, NamespaceOptions> Namespaces { get; } = new Dictionary<string, NamespaceOptions>(StringComparer.Ordinal);
 }

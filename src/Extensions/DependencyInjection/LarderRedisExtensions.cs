@@ -15,14 +15,7 @@ public static class LarderRedisExtensions
     /// <exception cref="FormatException"><paramref name="configuration"/> is neither.</exception>
     public static ILarderBuilder UseRedis(this ILarderBuilder builder, string configuration)
     {
-        ArgumentNullException.ThrowIfNull(builder);
-        var options = ServerAddress.Parse(configuration);
-        builder.Services.Configure<ServerSettings>(settings =>
-        {
-            settings.Configuration = options;
-            settings.Connect = null;
-        });
-        return builder;
+        return Use(builder, ServerChoice.Parse(configuration, nameof(UseRedis)));
     }
 
     /// <summary>Uses a connection that the application makes and closes.</summary>
@@ -35,16 +28,27 @@ public static class LarderRedisExtensions
         builder.Services.Configure<ServerSettings>(settings =>
         {
             settings.Connect = connect;
-            settings.Configuration = null;
+            settings.Choice = null;
         });
         return builder;
     }
 
     /// <summary>Uses a Valkey server; see <see cref="UseRedis(ILarderBuilder, string)"/>. Valkey and Redis are used alike.</summary>
     /// <inheritdoc cref="UseRedis(ILarderBuilder, string)"/>
-    public static ILarderBuilder UseValkey(this ILarderBuilder builder, string configuration) => builder.UseRedis(configuration);
+    public static ILarderBuilder UseValkey(this ILarderBuilder builder, string configuration) => Use(builder, ServerChoice.Parse(configuration, nameof(UseValkey), isValkey: true));
 
     /// <summary>Uses a connection to a Valkey server that the application makes and closes.</summary>
     /// <inheritdoc cref="UseRedis(ILarderBuilder, Func{IServiceProvider, Task{IConnectionMultiplexer}})"/>
     public static ILarderBuilder UseValkey(this ILarderBuilder builder, Func<IServiceProvider, Task<IConnectionMultiplexer>> connect) => builder.UseRedis(connect);
+
+    private static ILarderBuilder Use(ILarderBuilder builder, ServerChoice choice)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.Configure<ServerSettings>(settings =>
+        {
+            settings.Choice = choice;
+            settings.Connect = null;
+        });
+        return builder;
+    }
 }

@@ -16,12 +16,16 @@ internal sealed class LarderServer : IAsyncDisposable, IDisposable
         {
             Connection = new RedisConnection(() => connect(provider), owned: false);
         }
-        else if ((server.Configuration ?? new LarderEnvironment(provider.GetService<IConfiguration>()).Server()) is { } configuration)
+        else if ((server.Choice ?? new LarderEnvironment(provider.GetService<IConfiguration>()).Server()) is { } choice)
         {
-            ServerAddress.ApplyDefaults(configuration);
-            Connection = new RedisConnection(async () => await ConnectionMultiplexer.ConnectAsync(configuration).ConfigureAwait(false), owned: true);
+            Choice = choice;
+            ServerAddress.ApplyDefaults(choice.Configuration);
+            Connection = new RedisConnection(async () => await ConnectionMultiplexer.ConnectAsync(choice.Configuration).ConfigureAwait(false), owned: true);
         }
     }
+
+    /// <summary>What was configured; null for none, and where the application makes the connection.</summary>
+    public ServerChoice? Choice { get; }
 
     public RedisConnection? Connection { get; }
 

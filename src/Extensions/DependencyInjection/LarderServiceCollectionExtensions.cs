@@ -87,9 +87,10 @@ public static class LarderServiceCollectionExtensions
         {
             foreach (var section in marker.Sections)
             {
-                if ((section["Redis"] ?? section["Valkey"]) is { Length: > 0 } address)
+                var name = section["Redis"] is not null ? "Redis" : "Valkey";
+                if (section[name] is { } address && !string.IsNullOrWhiteSpace(address))
                 {
-                    server.Configuration = ServerAddress.Parse(address);
+                    server.Choice = ServerChoice.Parse(address, $"{section.Path}:{name}", name == "Valkey");
                 }
             }
         });
@@ -97,6 +98,8 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton(static provider => new LarderMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton<LarderServer>();
         services.AddSingleton<ILarderConnection, LarderConnection>();
+        services.AddSingleton<ILarderStatus, LarderStatus>();
+        services.AddHostedService<StartReport>();
         services.AddSingleton(static provider => CreateEngine(provider));
         services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
         services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));

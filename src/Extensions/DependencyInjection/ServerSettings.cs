@@ -9,7 +9,5 @@ internal sealed class ServerSettings
     public Func<IServiceProvider, Task<IConnectionMultiplexer>>? Connect { get; set; }
 
     /// <summary>A connection of Larder's own.</summary>
-    public ConfigurationOptions? Configuration { get; set; }
-
-    public bool IsConfigured => Connect is not null || Configuration is not null;
+    public ServerChoice? Choice { get; set; }
 }

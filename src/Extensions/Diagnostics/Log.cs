@@ -79,4 +79,10 @@ internal static partial class Log
 
     [LoggerMessage(41, LogLevel.Warning, "A write of the resource '{Resource}' has succeeded and what was cached is invalidated, but its recaching has failed. {Suppressed} more like it since the last such message.")]
     public static partial void RecacheFailed(this ILogger logger, Exception exception, string resource, long suppressed);
+
+    [LoggerMessage(42, LogLevel.Information, "The cache uses {Backend} ({Source}): {Reason} {Settings}")]
+    public static partial void StartedUsable(this ILogger logger, string backend, string source, string reason, string settings);
+
+    [LoggerMessage(43, LogLevel.Warning, "The cache is to use {Backend} ({Source}), and runs on this node's memory until it can: {Reason} {Settings}")]
+    public static partial void StartedWithoutServer(this ILogger logger, string backend, string source, string reason, string settings);
 }

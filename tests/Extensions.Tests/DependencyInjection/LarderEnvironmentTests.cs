@@ -62,6 +62,43 @@ public sealed class LarderEnvironmentTests
     }
 
     [Fact]
+    public void Lines_for_each_call_are_asked_for_by_their_variable()
+    {
+        Assert.False(Options([]).LogsCalls);
+        Assert.True(Options(["CACHE_DEBUG=1"]).LogsCalls);
+        Assert.Contains("CACHE_DEBUG is 'perhaps'", Assert.Throws<FormatException>(() => Options(["CACHE_DEBUG=perhaps"])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("REDIS_URL=redis://r;VALKEY_URL=valkey://v;CACHE_BACKEND=auto", "valkey", "VALKEY_URL")]
+    [InlineData("REDIS_URL=redis://r", "redis", "REDIS_URL")]
+    [InlineData("REDIS_HOST=r;CACHE_BACKEND=valkey", "valkey", "REDIS_HOST")]
+    [InlineData("VALKEY_HOST=v;REDIS_HOST=r", "valkey", "VALKEY_HOST")]
+    [InlineData("CACHE_BACKEND=redis", "redis", "CACHE_BACKEND")]
+    public void What_was_chosen_and_by_which_variable_is_known(string variables, string backend, string source)
+    {
+        var choice = new LarderEnvironment(Configuration(variables.Split(';'))).Server()!;
+
+        Assert.Equal((backend, source), (choice.Backend, choice.Source));
+    }
+
+    [Theory]
+    [InlineData("REDIS_HOST=[::1]")]
+    [InlineData("REDIS_HOST=::1")]
+    public void A_host_may_be_an_ipv6_address(string variable) => Assert.Equal(new IPEndPoint(IPAddress.IPv6Loopback, 6379), Server([variable])!.EndPoints.Single());
+
+    [Theory]
+    [InlineData("REDIS_HOST=redis://user:secret@h", "REDIS_URL")]
+    [InlineData("VALKEY_HOST=h:secret", "VALKEY_PORT")]
+    public void What_is_no_host_is_refused_without_showing_it(string variable, string instead)
+    {
+        var message = Assert.Throws<FormatException>(() => Server([variable])).Message;
+
+        Assert.Contains(instead, message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_most_connections_may_be_given() => Assert.NotNull(Server(["REDIS_HOST=h", "REDIS_MAX_CONNECTIONS=50"]));
 
     [Fact]
@@ -177,7 +214,7 @@ public sealed class LarderEnvironmentTests
         return options;
     }
 
-    private static ConfigurationOptions? Server(string[] variables) => new LarderEnvironment(Configuration(variables)).Server();
+    private static ConfigurationOptions? Server(string[] variables) => new LarderEnvironment(Configuration(variables)).Server()?.Configuration;
 
     private static IConfiguration Configuration(string[] variables) => new ConfigurationBuilder()
         .AddInMemoryCollection(variables.Select(variable => variable.Split('=', 2)).Select(parts => KeyValuePair.Create(parts[0], (string?)parts[1])))

@@ -43,6 +43,24 @@ public sealed class ServerAddressTests
         Assert.Equal((user, password), (options.User, options.Password));
     }
 
+    [Fact]
+    public void The_options_of_an_address_are_taken_over()
+    {
+        var options = ServerAddress.Parse("rediss://h?timeout=5&socket_timeout=0.25&retry_on_timeout=false&max_connections=9&health_check_interval=30&db=3&Username=u&password=a%26b&protocol=3&client_name=me");
+
+        Assert.Equal((5_000, 250, 250, 1, 30), (options.ConnectTimeout, options.AsyncTimeout, options.SyncTimeout, options.ConnectRetry, options.KeepAlive));
+        Assert.Equal((3, "u", "a&b", RedisProtocol.Resp3, "me"), (options.DefaultDatabase, options.User, options.Password, options.Protocol!.Value, options.ClientName));
+    }
+
+    [Fact]
+    public void A_sentinel_group_is_named_in_the_address_and_has_the_port_of_sentinels()
+    {
+        var options = ServerAddress.Parse("redis://:secret@a,b:26380/2?service_name=mymaster");
+
+        Assert.Equal(("mymaster", 2, "secret"), (options.ServiceName, options.DefaultDatabase, options.Password));
+        Assert.Equal([26379, 26380], options.EndPoints.Select(endPoint => ((DnsEndPoint)endPoint).Port));
+    }
+
     [Theory]
     [InlineData("redis://h", null)]
     [InlineData("redis://h/", null)]
@@ -57,7 +75,25 @@ public sealed class ServerAddressTests
     [InlineData("redis://h/abc", "'abc'")]
     [InlineData("redis://h/-1", "'-1'")]
     [InlineData("redis://h/99999999999", "'99999999999'")]
-    [InlineData("redis://h:x", "'h:***'")]
+    [InlineData("redis://h:x", "'redis://h:***'")]
+    [InlineData("redis://::1", "in brackets")]
+    [InlineData("redis://[::1", "in brackets")]
+    [InlineData("redis://[h]", "in brackets")]
+    [InlineData("redis://a b", "neither a name nor an address")]
+    [InlineData("redis://h/0#x", "'#'")]
+    [InlineData("redis://h/1?db=2", "1 and 2")]
+    [InlineData("redis://h?timeout=soon", "'soon'")]
+    [InlineData("redis://h?timeout=0", "'0'")]
+    [InlineData("redis://h?socket_timeout=-1", "'-1'")]
+    [InlineData("redis://h?ssl_cert_reqs=perhaps", "'perhaps'")]
+    [InlineData("redis://h?ssl_check_hostname=2", "'2'")]
+    [InlineData("redis://h?protocol=4", "'4'")]
+    [InlineData("redis://h?max_connections=0", "'0'")]
+    [InlineData("redis://h?client_name=a%20b", "'a b'")]
+    [InlineData("redis://h?service_name=", "Sentinels")]
+    [InlineData("redis://h?decode_responses=true", "Known are timeout")]
+    [InlineData("redis://h?client_name=a@b", "%40")]
+    [InlineData("user:secret@h:6379", "redis://")]
     [InlineData("redis://user@h:x", "'x'")]
     [InlineData("redis://:6379", "'redis://:6379'")]
     [InlineData("redis://h:0", "'0'")]
@@ -76,11 +112,21 @@ public sealed class ServerAddressTests
     [InlineData("ftp://user:secret@h")]
     [InlineData("h:1,password=secret,nonsense=1")]
     [InlineData("h:1,PASSWORD=secret,nonsense=1")]
+    [InlineData("h:1,password=a,ssl=secret")]
+    [InlineData("h:1,password=a,secret b")]
+    [InlineData("h:1,pasword=secret")]
+    [InlineData("h:1,password=http://secret,nonsense=1")]
+    [InlineData("user:secret@h:1")]
+    [InlineData("redis://user:a/secret")]
+    [InlineData("redis://h:1?password=secret&nonsense=1")]
+    [InlineData("redis://h:1?pasword=secret")]
+    [InlineData("redis://h:1?password=secret@x")]
+    [InlineData("redis://user:secret#x@h#")]
     public void No_message_shows_a_password(string text)
     {
         var exception = Assert.Throws<FormatException>(() => ServerAddress.Parse(text));
 
-        Assert.DoesNotContain("secret", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", exception.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
