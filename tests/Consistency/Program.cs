@@ -25,6 +25,8 @@ const string Help =
                    --callers 50   --seconds 10
       indexes    index sets, while writers overwrite, remove, invalidate and let expire what belongs to them
                    --server memory|redis|valkey|redis-cluster|…   --seconds 60   --writers 8   --entries 10000   --seed 1
+      changes    counters, updates and merges on one key each, by many tasks in several processes: none is lost
+                   --server redis   --processes 2   --tasks 64   --changes 1000
 
     Exit code: 0 when what was promised held, 1 when not, 2 for a wrong command line.
     """;
@@ -47,6 +49,10 @@ try
             return await StampedeCommand.RunAsync(new Arguments(args[1..]));
         case "indexes":
             return await IndexesCommand.RunAsync(new Arguments(args[1..]));
+        case "changes":
+            return await ChangesCommand.RunAsync(new Arguments(args[1..]));
+        case "changer":
+            return await ChangesCommand.ChangeAsync(args[1..]);
         case "loader":
             return await LoaderCommand.RunAsync(args[1..]);
         case "node":

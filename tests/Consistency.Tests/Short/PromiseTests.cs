@@ -86,6 +86,15 @@ public sealed class PromiseTests
         Assert.True(verdict is { Writes: > 200, Reads: > 0, Memberships: > 0 }, $"{verdict.Writes} writes, {verdict.Reads} read, {verdict.Memberships} memberships");
     }
 
+    [ServerTheory(ServerKind.Redis, ServerKind.ValkeyCluster)]
+    [InlineData(ServerKind.Redis)]
+    [InlineData(ServerKind.ValkeyCluster)]
+    public async Task Changes_that_two_processes_make_at_once_are_not_lost(ServerKind kind)
+    {
+        await using var server = kind == ServerKind.ValkeyCluster ? (ITestServer)await TestServers.StartNewClusterAsync(kind) : await TestServers.StartNewAsync(kind);
+        Assert.Empty(await new LostChanges(server) { Changes = 20 }.RunAsync());
+    }
+
     /// <summary>A stamp for entries that never end must not end them, nor the server's patience with its script.</summary>
     [ServerFact(ServerKind.Redis)]
     public async Task Entries_that_never_expire_are_shared()

@@ -64,9 +64,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>The rest of the next line that begins so.</summary>
-    public async Task<string> HearAsync(string word)
+    public async Task<string> HearAsync(string word, TimeSpan? within = null)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = new CancellationTokenSource(within ?? Patience);
         try
         {
             await foreach (var line in _lines.Reader.ReadAllAsync(patience.Token))
