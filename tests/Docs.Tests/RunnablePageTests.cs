@@ -7,8 +7,8 @@ namespace Larder.Docs.Tests;
 /// <summary>Runs this repository's pages that are programs, on each second level. The address comes by configuration, as an application's does.</summary>
 public sealed class RunnablePageTests
 {
-    // A page runs but once, cold, on a machine that may be busy: nothing here is about how fast the server must answer.
-    private static readonly string[] s_patience = ["--Larder:SecondLevelTimeout=00:00:30", "--Logging:LogLevel:Default=Warning", "--urls=http://127.0.0.1:0"];
+    // A page runs but once, cold, on a machine that may be busy: nothing here is about how fast a server must answer.
+    private static readonly string[] s_patience = ["--REDIS_TIMEOUT=60", "--Larder:SecondLevelTimeout=00:00:30", "--Logging:LogLevel:Default=Warning", "--urls=http://127.0.0.1:0"];
 
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
 
