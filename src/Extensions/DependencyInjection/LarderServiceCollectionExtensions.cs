@@ -124,7 +124,7 @@ public static class LarderServiceCollectionExtensions
     /// <summary>Takes a <see cref="HybridCache"/> that is already registered out of the collection, to be wrapped.</summary>
     private static bool TakeOver(IServiceCollection services)
     {
-        if (!ServiceTakeover.TryTakeOver<HybridCache>(services, LarderMarker.ForeignKey, "AddHybridCache()"))
+        if (!ServiceTakeover.TryTakeOver<HybridCache>(services, LarderMarker.ForeignKey, "AddHybridCache()", static provider => new BelowScopeProvider(provider, provider.GetRequiredService<LarderMarker>())))
         {
             return false;
         }

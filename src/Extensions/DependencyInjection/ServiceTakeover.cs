@@ -6,8 +6,12 @@ namespace Larder;
 internal static class ServiceTakeover
 {
     /// <summary>Registers the service under a key that nobody else knows; the container makes it and disposes of it as before. False if there is none.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="registeredBy">What usually registers it, for the message.</param>
+    /// <param name="below">What it is to see of the other services. Default: all as they are.</param>
     /// <exception cref="InvalidOperationException">It is not a singleton.</exception>
-    public static bool TryTakeOver<TService>(IServiceCollection services, object key, string registeredBy)
+    public static bool TryTakeOver<TService>(IServiceCollection services, object key, string registeredBy, Func<IServiceProvider, IServiceProvider>? below = null)
         where TService : class
     {
         var registered = services.LastOrDefault(static service => service.ServiceType == typeof(TService) && !service.IsKeyedService);
@@ -36,7 +40,11 @@ internal static class ServiceTakeover
         }
         else if (registered.ImplementationFactory is { } factory)
         {
-            services.AddKeyedSingleton(key, (provider, _) => (TService)factory(provider));
+            services.AddKeyedSingleton(key, (provider, _) => (TService)factory(below?.Invoke(provider) ?? provider));
+        }
+        else if (below is not null && registered.ImplementationType is { } type)
+        {
+            services.AddKeyedSingleton(key, (provider, _) => (TService)ActivatorUtilities.CreateInstance(below(provider), type));
         }
         else
         {

@@ -5,7 +5,6 @@ using Larder.Tests.Engine;
 using Larder.Tests.Scopes;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Hybrid;
-using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Xunit;
@@ -37,7 +36,8 @@ public sealed class ScopedDistributedCacheTests : IAsyncLifetime
     public async Task Two_different_places_never_meet_whatever_characters_they_contain()
     {
         var node = await StartAsync();
-        foreach (var root in new[] { Distributed(node), new TestDistributedCache(_clock).InScope(CacheScope.Raw) })
+        var bare = new TestDistributedCache(_clock);
+        foreach (var (root, store) in new[] { (Distributed(node), _store), (bare.InScope(CacheScope.Raw), bare) })
         {
             Property.Holds(HostileText.Pair, pair =>
             {
@@ -46,6 +46,11 @@ public sealed class ScopedDistributedCacheTests : IAsyncLifetime
                 var meet = Scope(pair.First).Equals(Scope(pair.Second)) && pair.First.Key == pair.Second.Key;
                 Assert.Equal(meet, second.Get(pair.Second.Key) is not null);
                 Assert.Equal(Value, first.Get(pair.First.Key));
+
+                // A server sees UTF-8, which has one replacement for all lone surrogates, and picks slots by braces.
+                var stored = store.Keys.Single(key => key.Contains("d:t", StringComparison.Ordinal) && !key.StartsWith("cache:v1:s:", StringComparison.Ordinal));
+                Assert.Equal(stored, Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(stored)));
+                Assert.DoesNotContain('{', stored);
                 second.Remove(pair.Second.Key);
                 Assert.Equal(meet, first.Get(pair.First.Key) is null);
                 first.Remove(pair.First.Key);
@@ -313,6 +318,32 @@ public sealed class ScopedDistributedCacheTests : IAsyncLifetime
         Assert.Contains("'TestDistributedCache' is registered as IDistributedCache after AddDistributedCache()", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>It keeps its entries in the application's store, not in the one with the scope over it, whose scope would be that of whoever happens to call.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_wrapped_cache_keeps_its_entries_below_the_scope(bool byFactory)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<TimeProvider>(_clock);
+        services.AddSingleton<IDistributedCache>(_store);
+        _ = byFactory
+            ? services.AddSingleton<HybridCache>(provider => new CacheOverStore(provider))
+            : services.AddSingleton<HybridCache, CacheOverStore>();
+        services.AddLarder().AddDistributedCache();
+        await using var node = await CacheNode.StartAsync(services);
+        using (CacheScope.Use(new CacheScope("acme")))
+        {
+            await node.Cache.InScope(CacheScope.Raw).SetAsync("key", "value");
+            await Distributed(node).SetAsync("other", Value, Hour);
+        }
+
+        Assert.Contains("cache:v1:t:p:n:key", _store.Keys);
+        Assert.Equal(["cache:v1:d:t.acme:p:n:other"], _store.Keys.Where(key => key.Contains(":d:", StringComparison.Ordinal)));
+        Assert.Equal("value", await node.Cache.GetOrCreateAsync("key", _ => new ValueTask<string>("loaded")));
+        Assert.Equal(Value, await Distributed(node).InScope(new CacheScope("acme")).GetAsync("other"));
+    }
+
     [Fact]
     public async Task Without_an_implementation_memory_serves_and_with_one_the_keyed_caches_leave_it_alone()
     {
@@ -329,6 +360,23 @@ public sealed class ScopedDistributedCacheTests : IAsyncLifetime
         Assert.Same(_store, Distributed(other));
         await other.Services.GetRequiredKeyedService<IDistributedCache>("a").SetAsync("key", Value, Hour);
         Assert.Contains("cache:v1:d:t:p:n.a:key", _store.Keys);
+    }
+
+    /// <summary>Somebody else's cache that finds its store as Microsoft's does.</summary>
+    private sealed class CacheOverStore(IServiceProvider services) : HybridCache
+    {
+        private readonly IDistributedCache _store = services.GetRequiredService<IDistributedCache>();
+
+        public override async ValueTask<T> GetOrCreateAsync<TState, T>(
+            string key, TState state, Func<TState, CancellationToken, ValueTask<T>> factory, HybridCacheEntryOptions? options = null, IEnumerable<string>? tags = null, CancellationToken cancellationToken = default) =>
+            await _store.GetAsync(key, cancellationToken) is { } stored ? (T)(object)new Larder.Hybrid.ForeignPayload(stored) : default!;
+
+        public override async ValueTask SetAsync<T>(string key, T value, HybridCacheEntryOptions? options = null, IEnumerable<string>? tags = null, CancellationToken cancellationToken = default) =>
+            await _store.SetAsync(key, ((Larder.Hybrid.ForeignPayload)(object)value!).Data, new DistributedCacheEntryOptions(), cancellationToken);
+
+        public override async ValueTask RemoveAsync(string key, CancellationToken cancellationToken = default) => await _store.RemoveAsync(key, cancellationToken);
+
+        public override ValueTask RemoveByTagAsync(string tag, CancellationToken cancellationToken = default) => throw new NotSupportedException();
     }
 
     private static IDistributedCache Distributed(CacheNode node) => node.Services.GetRequiredService<IDistributedCache>();
