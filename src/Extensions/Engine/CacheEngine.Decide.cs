@@ -61,6 +61,10 @@ internal sealed partial class CacheEngine
         load.NeedsLongerStamps = load.Policy.Retention > asked;
     }
 
+    /// <summary>The expiration with the scope's jitter, for who must know it and asks the engine for none.</summary>
+    public TimeSpan Jittered(ScopeState scope, TimeSpan expiration) =>
+        (new EntryPolicy(scope.Defaults, new CacheEntryPolicy { Expiration = expiration }) { Rules = scope.Defaults.Rules }).Jittered(_random).Expiration;
+
     /// <summary>Adds the factory's tags to the entry, if none of them was invalidated on this node since the load began.</summary>
     private bool TryAddLateTags<T>(Load<T> load, long generation)
     {

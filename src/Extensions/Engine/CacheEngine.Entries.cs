@@ -134,5 +134,10 @@ internal sealed partial class CacheEngine
     // The texts, and a key's place in a set.
     private static int SizeOf(CacheIndex[]? indexes) => indexes?.Sum(index => 100 + ((index.Name.Length + index.Value.Length) * 2)) ?? 0;
 
-    public static int EstimateSize<T>(T value) => value is string text ? 24 + (text.Length * 2) : 24 + System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
+    public static int EstimateSize<T>(T value) => value switch
+    {
+        string text => 24 + (text.Length * 2),
+        IMeasured measured => 24 + measured.Size,
+        _ => 24 + System.Runtime.CompilerServices.Unsafe.SizeOf<T>(),
+    };
 }

@@ -41,6 +41,26 @@ internal sealed partial class CacheEngine
             : throw new NotSupportedException("Entries can be found by index in memory alone and on Redis or Valkey (UseRedis, UseValkey). The second level of this cache cannot keep sets of keys.");
     }
 
+    /// <summary>Removes the entries that belong to all of the indexes; says how many.</summary>
+    public async ValueTask<long> RemoveByIndexAsync(ScopeState scope, CacheIndex[] wanted, CancellationToken cancellationToken)
+    {
+        var count = 0L;
+        var batch = new List<Task>();
+        await foreach (var (key, _) in ReadByIndexAsync(scope, wanted, KeysOnly, cancellationToken).ConfigureAwait(false))
+        {
+            count++;
+            batch.Add(RemoveAsync(scope, key, cancellationToken).AsTask());
+            if (batch.Count == 32)
+            {
+                await Task.WhenAll(batch).ConfigureAwait(false);
+                batch.Clear();
+            }
+        }
+
+        await Task.WhenAll(batch).ConfigureAwait(false);
+        return count;
+    }
+
     private async IAsyncEnumerable<KeyValuePair<string, T?>> ReadMemoryIndexAsync<T>(
         ScopeState scope, CacheIndex[] wanted, IndexedRead<T> read, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

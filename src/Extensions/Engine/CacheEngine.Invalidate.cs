@@ -19,35 +19,26 @@ internal sealed partial class CacheEngine
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
-        var message = BackplaneMessage.KeyChanged(scope.Id, keyText);
-        CountInvalidation(message, isRemote: false);
+        CountInvalidation(BackplaneMessage.KeyChanged(scope.Id, keyText), isRemote: false);
         var key = new MemoryKey(scope, keyText);
         var here = Forget(key);
 
         // What is kept on this node alone: memory is the one to ask.
         var wasHere = asks && here is { Origin: null or { Id: 0 } } and not NegativeEntry && IsInTime(here, _clock.Now) && here.IsCurrent();
-        try
+        if (_second is null || !IsCacheable(keyText))
         {
-            if (_second is null || !IsCacheable(keyText))
-            {
-                return wasHere;
-            }
-
-            var physicalKey = scope.PhysicalKey(keyText);
-            var (isTold, wasThere) = await RemoveFromSecondLevelAsync(key, physicalKey, policy, asks).ConfigureAwait(false);
-            if (!isTold)
-            {
-                return wasHere;
-            }
-
-            await TellAsync(message, physicalKey, policy).ConfigureAwait(false);
-            return wasHere || wasThere;
+            return wasHere;
         }
-        finally
+
+        var physicalKey = scope.PhysicalKey(keyText);
+        var (isTold, wasThere) = await RemoveFromSecondLevelAsync(key, physicalKey, policy, asks).ConfigureAwait(false);
+        if (!isTold)
         {
-            // When the server has been told as well, or will be later: who reads now does not find the old value there.
-            Invalidations.Publish(message, isLocal: true);
+            return wasHere;
         }
+
+        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), physicalKey, policy).ConfigureAwait(false);
+        return wasHere || wasThere;
     }
 
     /// <summary>Invalidates everything in the scope that carries the tag; <c>*</c> stands for everything in the scope.</summary>
@@ -79,32 +70,25 @@ internal sealed partial class CacheEngine
     {
         CountInvalidation(message, isRemote: false);
         _groups.Invalidate(group);
-        try
+        if (_second is null)
         {
-            if (_second is null)
-            {
-                return;
-            }
+            return;
+        }
 
-            var invalidation = PendingInvalidation.OfGroup(group, message, activity);
-            var answer = await SetStampsAsync(invalidation).ConfigureAwait(false);
-            if (!answer.Succeeded)
-            {
-                // Kept before the generation is raised: from then on the stamp at the server counts as unknown.
-                Postpone(invalidation, answer.Failure);
-                _groups.Invalidate(group);
-                InvalidationPolicy.ThrowIfAsked(ServerNotTold, answer.Failure);
-                return;
-            }
-
+        var invalidation = PendingInvalidation.OfGroup(group, message, activity);
+        var answer = await SetStampsAsync(invalidation).ConfigureAwait(false);
+        if (!answer.Succeeded)
+        {
+            // Kept before the generation is raised: from then on the stamp at the server counts as unknown.
+            Postpone(invalidation, answer.Failure);
             _groups.Invalidate(group);
-            Remember(invalidation);
-            await TellAsync(message, invalidation, InvalidationPolicy).ConfigureAwait(false);
+            InvalidationPolicy.ThrowIfAsked(ServerNotTold, answer.Failure);
+            return;
         }
-        finally
-        {
-            Invalidations.Publish(message, isLocal: true);
-        }
+
+        _groups.Invalidate(group);
+        Remember(invalidation);
+        await TellAsync(message, invalidation, InvalidationPolicy).ConfigureAwait(false);
     }
 
     /// <summary>Gives a group a new stamp; a tag's scope is shown to be active first (see <c>CacheEngine.Decide</c>).</summary>

@@ -111,8 +111,8 @@ internal sealed partial class CacheEngine
             flight.Replaces(entry);
             if (_flights.TryAddRefresh(flight, foundBy, _memory))
             {
-                var load = new Load<T>(flight, policy, names, groups) { Refreshes = entry };
-                _ = Task.Run(() => RefreshAsync(load, loader, entry));
+                var load = new Load<T>(flight, policy, names, groups) { Refreshes = entry, Elsewhere = new(TaskCreationOptions.RunContinuationsAsynchronously) };
+                loader.Refreshes(Task.Run(() => RefreshAsync(load, loader, entry)), load.Elsewhere.Task);
                 return;
             }
         }

@@ -18,10 +18,14 @@ internal sealed partial class CacheEngine
         return plan;
     }
 
+    /// <summary>The same for a value that may be larger than <see cref="LarderOptions.MaximumPayloadBytes"/>, up to which values are expanded again.</summary>
+    private ValueTask<LayerPlan> PlanLayersAsync<T>(ScopeState scope, T value, HybridCacheEntryFlags flags) =>
+        PlanLayersAsync(scope, value is IMeasured { Size: var size } && size > _options.MaximumPayloadBytes ? flags | HybridCacheEntryFlags.DisableCompression : flags);
+
     /// <summary>The value as its serializer writes it. Null if it is too large or its serializer fails; both are logged.</summary>
     private PayloadWriter? TrySerialize<T>(T value)
     {
-        var writer = new PayloadWriter(_options.MaximumPayloadBytes);
+        var writer = new PayloadWriter(long.MaxValue);
         if (TrySerialize(value, writer, header: null))
         {
             return writer;
@@ -73,9 +77,9 @@ internal sealed partial class CacheEngine
             if (header is { } known)
             {
                 EntryPayload.WriteHeader(writer, known);
-                writer.Limit = _options.MaximumPayloadBytes + writer.Length;
             }
 
+            writer.Limit = Math.Max(_options.MaximumPayloadBytes, value is IMeasured measured ? measured.Size : 0) + writer.Length;
             if (value is not null)
             {
                 _serializers.Get<T>().Serialize(value, writer);

@@ -44,7 +44,13 @@ internal sealed partial class CacheEngine
         Func<TState, CacheEntryContext, CancellationToken, ValueTask<T>> factory,
         CacheEntryPolicy? callPolicy,
         IEnumerable<string>? tags,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken) =>
+        GetOrLoadAsync<ContextLoader<TState, T>, T>(scope, key, new(state, factory), callPolicy, tags, cancellationToken);
+
+    /// <summary>The same for any loader.</summary>
+    public ValueTask<T> GetOrLoadAsync<TLoader, T>(
+        ScopeState scope, string key, TLoader loader, CacheEntryPolicy? callPolicy, IEnumerable<string>? tags, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T>
     {
         if (cancellationToken.IsCancellationRequested)
         {
@@ -58,8 +64,7 @@ internal sealed partial class CacheEngine
         }
 
         var policy = new EntryPolicy(scope.Defaults, callPolicy);
-        var loader = new ContextLoader<TState, T>(state, factory);
-        return TryHitLate<ContextLoader<TState, T>, T>(scope, key, loader, policy, tags, out value) ? new(value) : LoadAsync<ContextLoader<TState, T>, T>(scope, key, loader, policy, tags, cancellationToken);
+        return TryHitLate<TLoader, T>(scope, key, loader, policy, tags, out value) ? new(value) : LoadAsync<TLoader, T>(scope, key, loader, policy, tags, cancellationToken);
     }
 
     /// <summary>What the cache holds, without running a factory. What only the second level holds is in memory afterwards.</summary>

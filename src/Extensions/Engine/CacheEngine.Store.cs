@@ -6,7 +6,7 @@ internal sealed partial class CacheEngine
 {
     private async ValueTask StoreLoadedAsync<T>(Load<T> load, T value, string physicalKey, long generation, EntryOrigin? origin, Lease lease)
     {
-        var plan = origin is null || !WritesShared(load.Policy) ? default : await PlanLayersAsync(load.Flight.Key.Scope, load.Policy.Flags).ConfigureAwait(false);
+        var plan = origin is null || !WritesShared(load.Policy) ? default : await PlanLayersAsync(load.Flight.Key.Scope, value, load.Policy.Flags).ConfigureAwait(false);
         if (origin is null || !WritesShared(load.Policy) || plan.IsWithheld)
         {
             // Not at the second level, by choice, because it does not answer, or for want of a key. Without an origin the entry is only as good as

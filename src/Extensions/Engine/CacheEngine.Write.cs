@@ -48,7 +48,6 @@ internal sealed partial class CacheEngine
             _flights.Remove(write);
         }
 
-        Invalidations.Publish(BackplaneMessage.KeyChanged(scope.Id, keyText), isLocal: true);
         if (end.IsPostponed)
         {
             // The other nodes are told when the second level has been.
@@ -75,7 +74,7 @@ internal sealed partial class CacheEngine
 
         var physicalKey = key.Scope.PhysicalKey(key.Key);
         var header = Header(names, physicalKey, value is null, _clock.UtcNowMilliseconds, policy, null, origin ?? new EntryOrigin(1, 0, new long[names?.Length ?? 0])) with { Indexes = indexes };
-        var plan = await PlanLayersAsync(key.Scope, policy.Flags).ConfigureAwait(false);
+        var plan = await PlanLayersAsync(key.Scope, value, policy.Flags).ConfigureAwait(false);
         using var writer = plan.IsWithheld ? null : TrySerialize(value, header, plan);
         if (writer is null || origin is null)
         {

@@ -33,14 +33,14 @@ internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? ta
     /// <summary>The entry that this load replaces in the background, while it is served.</summary>
     public MemoryEntry? Refreshes { get; init; }
 
+    /// <summary>For such a load: ends when another node turns out to load the same.</summary>
+    public TaskCompletionSource? Elsewhere { get; init; }
+
     /// <summary>Tags of that entry.</summary>
     public Group[]? Watched => Refreshes?.Tags;
 
     /// <summary>An entry found on the way that is served and due for a load in the background.</summary>
     public MemoryEntry? Due { get; set; }
-
-    /// <summary>The key's part in a call that loads several.</summary>
-    public LoadBatch<T>.Member? Member { get; set; }
 
     /// <summary>What those who joined get, once storing has produced it.</summary>
     public FlightResult<T>? Result { get; set; }

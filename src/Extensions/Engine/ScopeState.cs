@@ -13,6 +13,8 @@ internal sealed class ScopeState
     private readonly Lock _lock = new();
     private WeakTable<Group>? _tags;
     private ScopeCounters? _counters;
+    private readonly ScopeState? _owner;
+    private ScopeState? _pages;
     private long _generation;
 
     public ScopeState(CacheEngine engine, CacheScope scope, string id, Group[] levels, EntryDefaults defaults)
@@ -27,6 +29,26 @@ internal sealed class ScopeState
         HashSeed = KeyHash.Compute(id, 0);
         _generation = levels.Max(level => level.Generation);
     }
+
+    private ScopeState(ScopeState owner, string id)
+    {
+        _owner = owner;
+        Engine = owner.Engine;
+        Scope = owner.Scope;
+        Id = id;
+        Levels = owner.Levels;
+        Defaults = owner.Defaults;
+        KeyPrefix = $"{owner.KeyPrefix}{ScopedKey.PageSpace}:";
+        TagActivity = owner.TagActivity;
+        HashSeed = KeyHash.Compute(id, 0);
+        _generation = Levels.Max(level => level.Generation);
+    }
+
+    /// <summary>
+    /// Where the output cache keeps the scope's pages: no key and no index set in common with the scope's data, whatever text a key is, and
+    /// all tags, clears and defaults.
+    /// </summary>
+    public ScopeState Pages => _pages ??= Engine.Groups.Add($"{Id}:{ScopedKey.PageSpace}", this, static (id, owner) => new ScopeState(owner, id));
 
     public CacheEngine Engine { get; }
 
@@ -58,6 +80,11 @@ internal sealed class ScopeState
     /// <summary>The group of a tag in this scope. It is forgotten when no entry, flight or scope holds it any more.</summary>
     public Group Tag(string tag)
     {
+        if (_owner is not null)
+        {
+            return _owner.Tag(tag);
+        }
+
         var tags = _tags;
         if (tags is null)
         {

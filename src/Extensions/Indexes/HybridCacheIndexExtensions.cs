@@ -109,29 +109,13 @@ public static class HybridCacheIndexExtensions
     /// <returns>How many were removed. An entry that is stored while this runs may or may not be among them.</returns>
     /// <exception cref="NotSupportedException">The second level cannot keep sets.</exception>
     /// <exception cref="SecondLevelException">The server did not answer; some may have been removed.</exception>
-    public static async ValueTask<long> RemoveByIndexAsync(this HybridCache cache, IReadOnlyCollection<CacheIndex> indexes, CancellationToken cancellationToken = default)
+    public static ValueTask<long> RemoveByIndexAsync(this HybridCache cache, IReadOnlyCollection<CacheIndex> indexes, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(indexes);
         var larder = ScopedHybridCache.From(cache);
-        var state = larder.State;
-        var count = 0L;
-        var batch = new List<Task>();
-        await foreach (var (key, _) in larder.Engine.ReadByIndexAsync(state, [.. indexes], larder.Engine.KeysOnly, cancellationToken).ConfigureAwait(false))
-        {
-            count++;
-            batch.Add(larder.Engine.RemoveAsync(state, key, cancellationToken).AsTask());
-            if (batch.Count == 32)
-            {
-                await Task.WhenAll(batch).ConfigureAwait(false);
-                batch.Clear();
-            }
-        }
-
-        await Task.WhenAll(batch).ConfigureAwait(false);
-        return count;
+        return larder.Engine.RemoveByIndexAsync(larder.State, [.. indexes], cancellationToken);
     }
 
-    /// <summary>Removes the entries that belong to a set, on all nodes.</summary>
     /// <inheritdoc cref="RemoveByIndexAsync(HybridCache, IReadOnlyCollection{CacheIndex}, CancellationToken)"/>
     /// <param name="cache">A cache that <c>AddLarder</c> gave the application, or a view of it.</param>
     /// <param name="index">The set.</param>

@@ -27,6 +27,11 @@ internal sealed class RedisIndexPurge(RedisSecondLevel level, RedisConnection co
                 }
 
                 var scopeId = $"{parts[1]}:{parts[2]}:{parts[3]}";
+                if (parts[4] == ScopedKey.PageSpace)
+                {
+                    scopeId += ":" + ScopedKey.PageSpace;
+                }
+
                 long cursor = 0;
                 do
                 {

@@ -32,6 +32,12 @@ internal static class ScopedKey
     /// <summary>Beyond this many characters (after escaping) a key is hashed.</summary>
     internal const int MaximumKeyLength = 1024;
 
+    /// <summary>
+    /// Stands in front of the keys of a scope's pages, and of the names of their index sets. Escaping leaves no such text in either: what follows its
+    /// percent sign is a hexadecimal digit or a u.
+    /// </summary>
+    internal const string PageSpace = "%page";
+
     private static readonly SearchValues<char> PartNeedsEscape = SearchValues.Create(Unsafe(forKey: false));
     private static readonly SearchValues<char> KeyNeedsEscape = SearchValues.Create(Unsafe(forKey: true));
 
@@ -64,49 +70,7 @@ internal static class ScopedKey
     /// <summary>The key whose escaped text this is, if it is one: the inverse of <see cref="Key"/> where that does not hash.</summary>
     public static bool TryReadKey(ReadOnlySpan<char> escaped, [NotNullWhen(true)] out string? key)
     {
-        // One key has one text: what would be written otherwise was not written by us.
-        key = Unescape(escaped) is { } read && !IsHashed(escaped) && escaped.SequenceEqual(Key(read)) ? read : null;
-        return key is not null;
-    }
-
-    /// <summary>
-    /// The scope, project or tenant of an id (see <see cref="ScopeId"/>, <see cref="ProjectId"/>, <see cref="TenantId"/>); what the id leaves out is absent. A part that is hashed is
-    /// given as its hash.
-    /// </summary>
-    public static bool TryReadScope(string id, [NotNullWhen(true)] out CacheScope? scope)
-    {
-        scope = null;
-        var parts = id.Split(':');
-        var names = new string?[3];
-        if (parts.Length > names.Length)
-        {
-            return false;
-        }
-
-        for (var i = 0; i < parts.Length; i++)
-        {
-            var part = parts[i].AsSpan();
-            if (part.IsEmpty || part[0] != "tpn"[i] || (part.Length > 1 && part[1] != '.'))
-            {
-                return false;
-            }
-
-            if (part.Length > 1)
-            {
-                names[i] = IsHashed(part[2..]) ? part[2..].ToString() : Unescape(part[2..]);
-                if (names[i] is not { } name || (!IsHashed(part[2..]) && !part[2..].SequenceEqual(Part(name))))
-                {
-                    return false;
-                }
-            }
-        }
-
-        scope = new CacheScope(names[0], names[1], names[2]);
-        return true;
-    }
-
-    private static string? Unescape(ReadOnlySpan<char> escaped)
-    {
+        key = null;
         var result = new StringBuilder(escaped.Length);
         for (var i = 0; i < escaped.Length; i++)
         {
@@ -119,14 +83,22 @@ internal static class ScopedKey
             var (skip, digits) = i + 1 < escaped.Length && escaped[i + 1] == 'u' ? (2, 4) : (1, 2);
             if (i + skip + digits > escaped.Length || !ushort.TryParse(escaped.Slice(i + skip, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var c))
             {
-                return null;
+                return false;
             }
 
             result.Append((char)c);
             i += skip + digits - 1;
         }
 
-        return result.ToString();
+        // One key has one text: what would be written otherwise was not written by us.
+        var read = result.ToString();
+        if (IsHashed(escaped) || !escaped.SequenceEqual(Key(read)))
+        {
+            return false;
+        }
+
+        key = read;
+        return true;
     }
 
     /// <summary>An index, without the application's prefix. No scope begins with its letter.</summary>

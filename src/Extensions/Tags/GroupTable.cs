@@ -119,9 +119,19 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
         }
     }
 
+    /// <summary>The state with that id; made if there is none.</summary>
+    public ScopeState Add<TMade>(string id, TMade made, Func<string, TMade, ScopeState> make)
+    {
+        var state = _scopes.GetOrAdd(id, made, make);
+
+        // A level that was invalidated after the state was made, and before it stood in the table, was not raised here.
+        state.Raise(state.Levels.Max(level => level.Generation));
+        return state;
+    }
+
     private ScopeState FindOrAdd(CacheScope scope)
     {
-        var state = _scopes.GetOrAdd(ScopedKey.ScopeId(scope), (Table: this, Engine: engine, Scope: scope), static (id, made) =>
+        var state = Add(ScopedKey.ScopeId(scope), (Table: this, Engine: engine, Scope: scope), static (id, made) =>
         {
             Group[] levels =
             [
@@ -132,9 +142,6 @@ internal sealed class GroupTable(CacheEngine engine, Func<string?, EntryDefaults
             ];
             return new ScopeState(made.Engine, made.Scope, id, levels, made.Table.Defaults(made.Scope.Namespace));
         });
-
-        // A level that was invalidated after the state was made, and before it stood in the table, was not raised here.
-        state.Raise(state.Levels.Max(level => level.Generation));
         scope.State = state;
         return state;
     }
