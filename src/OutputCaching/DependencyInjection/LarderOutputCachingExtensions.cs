@@ -1,5 +1,8 @@
 using Larder;
 using Larder.Http;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -8,8 +11,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class LarderOutputCachingExtensions
 {
     /// <summary>
-    /// Adds the framework's output caching and what <c>[CacheRoute]</c> needs. The application calls <c>app.UseOutputCache()</c>
-    /// after <c>app.UseLarderScope()</c>.
+    /// Adds the framework's output caching with a store on the levels of the data cache, and what <c>[CacheRoute]</c> needs. The application calls
+    /// <c>app.UseOutputCache()</c> after <c>app.UseLarderScope()</c> and authentication.
     /// </summary>
     /// <param name="builder">What <c>AddLarder</c> returned.</param>
     /// <param name="configure">Settings.</param>
@@ -27,9 +30,19 @@ public static class LarderOutputCachingExtensions
             builder.Services.Configure(configure);
         }
 
-        builder.Services.TryAddSingleton<PageGenerations>();
-        builder.Services.TryAddSingleton<PageKey>();
-        builder.Services.TryAddSingleton<CacheRoutePolicy>();
+        if (builder.Services.Any(static service => service.ServiceType == typeof(CacheRoutePolicy)))
+        {
+            return builder;
+        }
+
+        builder.Services.AddSingleton<PageStore>();
+        builder.Services.Replace(ServiceDescriptor.Singleton<IOutputCacheStore>(static provider => provider.GetRequiredService<PageStore>()));
+        builder.Services.AddSingleton<IHybridCacheSerializer<Page>, PageSerializer>();
+        builder.Services.AddSingleton<HttpScopeAccess>();
+        builder.Services.AddSingleton<ResponseRules>();
+        builder.Services.AddSingleton<CacheRoutePolicy>();
+        builder.Services.AddSingleton<IStartupFilter, PageRequestMiddleware.StartupFilter>();
+        builder.Services.AddOptions<OutputCacheOptions>().Configure<HttpScopeAccess>(static (options, scopes) => options.AddBasePolicy(new PlainPagePolicy(scopes)));
         return builder;
     }
 }

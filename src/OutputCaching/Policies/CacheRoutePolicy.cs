@@ -1,31 +1,27 @@
+using Larder.Engine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 
 namespace Larder.Http;
 
-/// <summary>What <see cref="CacheRouteAttribute"/> does: decides whether a request may be cached, and under which key and tags.</summary>
-/// <remarks>
-/// The key contains a number that lives exactly as long as no tag of the page is invalidated (<see cref="PageGenerations"/>). So
-/// one invalidation drops data and pages on every node, and a page that was computed before it is stored under a key that
-/// nobody asks for any more.
-/// </remarks>
-internal sealed class CacheRoutePolicy(PageGenerations generations, PageKey keys, IOptions<LarderOutputCacheOptions> options, IServiceProviderIsService services)
+/// <summary>What <see cref="CacheRouteAttribute"/> does: decides whether a request may be cached and under which key and tags, and whether its response is stored.</summary>
+internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOptions<LarderOutputCacheOptions> options, HttpScopeAccess scopes)
 {
-    private readonly bool _hasHttpScope = services.IsService(typeof(HttpScopeResolver));
-
     public static CacheRoutePolicy From(OutputCacheContext context) =>
         context.HttpContext.RequestServices.GetService<CacheRoutePolicy>()
         ?? throw new InvalidOperationException("CacheRoute needs its services. Call services.AddLarder().AddOutputCaching().");
 
-    public async ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context, CancellationToken cancellationToken)
+    public async ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context)
     {
         var http = context.HttpContext;
+        var scope = scopes.Of(http);
         var status = CacheStatus.Attach(http, options.Value.SendCacheStatus);
-        var scope = Scope(http);
+        http.Features.Set<ICacheRouteFeature>(new RouteResponse());
         context.EnableOutputCaching = true;
-        if ((RequestRules.WhyNot(context) ?? MissingTenant(http, scope)) is { } reason)
+        if ((RequestRules.WhyNot(context, route) ?? MissingTenant(http, scope)) is { } reason)
         {
             Bypass(context, status, reason);
             return;
@@ -37,46 +33,70 @@ internal sealed class CacheRoutePolicy(PageGenerations generations, PageKey keys
             return;
         }
 
-        var expiration = route.Duration > 0 ? TimeSpan.FromSeconds(route.Duration) : options.Value.DefaultExpiration;
-        long generation;
-        try
+        if (PageKey.Make(context.CacheVaryByRules, http, scope, route) is not { } key)
         {
-            generation = await generations.GetAsync(scope, tags, expiration, cancellationToken).ConfigureAwait(false);
-        }
-        catch (SecondLevelException)
-        {
-            // Asked for by LarderOptions.OnReadFailure, which is about data. A page that cannot be looked for is computed.
-            Bypass(context, status, "no-answer");
+            Bypass(context, status, UserKey.Missing);
             return;
         }
 
-        keys.Apply(context.CacheVaryByRules, http.Request, scope, route.Query, generation);
-        foreach (var tag in tags)
+        // An error page that is cached too comes second on the same request.
+        http.Features.Get<PageRequest>()?.Dispose();
+        var request = new PageRequest(http, store, store.Engine.Scope(scope).Pages, key);
+        http.Features.Set(request);
+        http.Features.Set<ICacheRouteFeature>(request.Response);
+        var terms = route.Terms(options.Value);
+        status.Begin(request, terms, rules, store.Engine.Clock);
+        context.AllowLocking = false;
+        if (HeaderUtilities.ContainsCacheDirective(http.Request.Headers.CacheControl, CacheControlHeaderValue.OnlyIfCachedString))
         {
-            context.Tags.Add(PageTag.Text(scope, tag));
+            // The middleware answers 504 when the store has nothing.
+            await request.LookAsync().ConfigureAwait(false);
+            context.AllowCacheLookup = true;
+        }
+        else
+        {
+            await request.FindAsync(terms.Policy, tags).ConfigureAwait(false);
+            context.AllowCacheLookup = request.Found is not null;
         }
 
-        context.AllowCacheLookup = true;
-        context.AllowCacheStorage = true;
-
-        // The framework's lock fails every waiting request when the client of the first one leaves. Data loads are
-        // collapsed by the data cache; computing a page twice costs less than failing one.
-        context.AllowLocking = false;
-        context.ResponseExpirationTimeSpan = expiration;
-        status.Miss(expiration);
+        context.AllowCacheStorage = request.Leads;
+        if (context.AllowCacheLookup || context.AllowCacheStorage)
+        {
+            PageKey.Replace(context.CacheVaryByRules, request.Ticket);
+        }
     }
 
     public static ValueTask ServeFromCacheAsync(OutputCacheContext context)
     {
-        CacheStatus.Of(context.HttpContext)?.Hit();
+        var http = context.HttpContext;
+        if (http.Features.Get<PageRequest>() is { Found: { } page })
+        {
+            CacheStatus.Of(http)?.Hit();
+            if (page.Status != StatusCodes.Status200OK)
+            {
+                // Only a 200 can be "not modified"; the middleware does not ask.
+                http.Request.Headers.IfNoneMatch = default;
+                http.Request.Headers.IfModifiedSince = default;
+            }
+        }
+
         return default;
     }
 
-    public static ValueTask ServeResponseAsync(OutputCacheContext context)
+    public ValueTask ServeResponseAsync(CacheRouteAttribute route, OutputCacheContext context)
     {
-        if (ResponseRules.WhyNot(context.HttpContext) is not null)
+        var http = context.HttpContext;
+        if (http.Features.Get<PageRequest>() is not { Leads: true } request)
         {
             context.AllowCacheStorage = false;
+            return default;
+        }
+
+        (request.Terms, var reason) = rules.Decide(http, request, route.Terms(options.Value));
+        if (reason is not null)
+        {
+            context.AllowCacheStorage = false;
+            request.End(reason == "aborted" || http.Response.StatusCode >= StatusCodes.Status500InternalServerError ? PageOutcome.Failed : PageOutcome.NotStored);
         }
 
         return default;
@@ -88,19 +108,6 @@ internal sealed class CacheRoutePolicy(PageGenerations generations, PageKey keys
         context.AllowCacheLookup = false;
         context.AllowCacheStorage = false;
         status.Bypass(reason);
-    }
-
-    // Pages have no namespace: that of the ambient scope says whose data a service reads, not whose page this is.
-    private CacheScope Scope(HttpContext http)
-    {
-        if (http.Features.Get<IHttpScopeFeature>() is { } feature)
-        {
-            return feature.Scope;
-        }
-
-        return _hasHttpScope
-            ? throw new InvalidOperationException("The output cache ran before the scope of the request was known. Call app.UseLarderScope() before app.UseOutputCache().")
-            : PageTag.PageScope(CacheScope.Current);
     }
 
     private static string? MissingTenant(HttpContext http, CacheScope scope) =>

@@ -1,6 +1,6 @@
 using System.Globalization;
+using Larder.Engine;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Primitives;
 
 namespace Larder.Http;
 
@@ -19,26 +19,29 @@ internal sealed class CacheStatus
     private const string HeaderName = "Cache-Status";
     private const string CacheName = "larder";
 
+    private readonly bool _isSent;
     private string? _reason;
-    private TimeSpan _expiration;
+    private PageRequest? _request;
+    private RouteTerms? _route;
+    private ResponseRules? _rules;
+    private EngineClock? _clock;
     private bool _hit;
+
+    private CacheStatus(bool isSent) => _isSent = isSent;
 
     /// <summary>The status of a request, sent with its response unless it is switched off.</summary>
     public static CacheStatus Attach(HttpContext context, bool send)
     {
-        var status = new CacheStatus();
+        // An error page that is cached too comes second on the same request.
+        var isSecond = Of(context) is not null;
+        var status = new CacheStatus(send);
         context.Features.Set(status);
-        if (send)
+        if (!isSecond)
         {
             context.Response.OnStarting(static state =>
             {
                 var http = (HttpContext)state;
-                if (Of(http) is { } status)
-                {
-                    // Caches between here and the origin come first in the list.
-                    http.Response.Headers.Append(HeaderName, status.Describe(http));
-                }
-
+                Of(http)?.Write(http);
                 return Task.CompletedTask;
             }, context);
         }
@@ -52,28 +55,42 @@ internal sealed class CacheStatus
     public void Bypass(string reason) => _reason = reason;
 
     /// <summary>The cache is asked; until it answers, this is a miss.</summary>
-    public void Miss(TimeSpan expiration) => _expiration = expiration;
+    public void Begin(PageRequest request, RouteTerms route, ResponseRules rules, EngineClock clock) =>
+        (_request, _route, _rules, _clock) = (request, route, rules, clock);
 
-    /// <summary>The cache had an entry.</summary>
+    /// <summary>The middleware serves the page that was found.</summary>
     public void Hit() => _hit = true;
+
+    private void Write(HttpContext context)
+    {
+        if (_hit && _request?.Found is { } page)
+        {
+            // Also on 304; and where the middleware has written one, it was by a moment that is none (see PageContent).
+            context.Response.Headers.Age = page.AgeSeconds(_clock!.UtcNowMilliseconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (_isSent)
+        {
+            // Caches between here and the origin come first in the list.
+            context.Response.Headers.Append(HeaderName, Describe(context));
+        }
+    }
 
     private string Describe(HttpContext context)
     {
-        if (_reason is not null)
+        if (_request is not { } request)
         {
             return _reason == MethodReason ? $"{CacheName}; fwd=method" : $"{CacheName}; fwd=bypass; detail={_reason}";
         }
 
-        // The framework asks policies before it looks at the entry's age. What it did serve has an Age, or is a 304.
-        var age = context.Response.Headers.Age;
-        if (_hit && (!StringValues.IsNullOrEmpty(age) || context.Response.StatusCode == StatusCodes.Status304NotModified))
+        if (_hit && request.Found is { } page)
         {
-            return long.TryParse(age, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-                ? string.Create(CultureInfo.InvariantCulture, $"{CacheName}; hit; ttl={(long)_expiration.TotalSeconds - seconds}")
-                : $"{CacheName}; hit";
+            return request.IsCollapsed
+                ? $"{CacheName}; fwd=uri-miss; collapsed"
+                : string.Create(CultureInfo.InvariantCulture, $"{CacheName}; hit; ttl={(long)Math.Ceiling(page.Left(_clock!.UtcNowMilliseconds) / 1000d)}");
         }
 
-        var outcome = ResponseRules.WhyNot(context) is { } reason ? $"detail={reason}" : "stored";
-        return string.Create(CultureInfo.InvariantCulture, $"{CacheName}; fwd=uri-miss; fwd-status={context.Response.StatusCode}; {outcome}");
+        var outcome = !request.Leads ? $"detail={request.Passed}" : _rules!.Decide(context, request, _route!).Reason is { } reason ? $"detail={reason}" : "stored";
+        return string.Create(CultureInfo.InvariantCulture, $"{CacheName}; fwd={(request.IsRefresh ? "stale" : "uri-miss")}; fwd-status={context.Response.StatusCode}; {outcome}");
     }
 }

@@ -9,7 +9,6 @@ namespace Larder.Http;
 /// </summary>
 internal sealed class KeyDigest : IDisposable
 {
-    private const int LongestPlainKey = 200;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
     public KeyDigest Add(ReadOnlySpan<char> field)
@@ -30,6 +29,18 @@ internal sealed class KeyDigest : IDisposable
         return Add(field.AsSpan());
     }
 
+    /// <summary>Several fields, with their number in front.</summary>
+    public KeyDigest AddAll(IReadOnlyCollection<string?> fields)
+    {
+        AddNumber(fields.Count);
+        foreach (var field in fields)
+        {
+            Add(field);
+        }
+
+        return this;
+    }
+
     public KeyDigest AddNumber(long number)
     {
         _hash.AppendData(MemoryMarshal.AsBytes(new ReadOnlySpan<long>(ref number)));
@@ -45,16 +56,4 @@ internal sealed class KeyDigest : IDisposable
     }
 
     public void Dispose() => _hash.Dispose();
-
-    /// <summary>The key itself if it is short, otherwise its hash behind a mark that no short key begins with.</summary>
-    public static string Shorten(string key)
-    {
-        if (key.Length <= LongestPlainKey)
-        {
-            return key;
-        }
-
-        using var digest = new KeyDigest();
-        return "#" + digest.Add(key.AsSpan()).Finish();
-    }
 }

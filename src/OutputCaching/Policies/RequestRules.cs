@@ -9,7 +9,7 @@ namespace Larder.Http;
 internal static class RequestRules
 {
     /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be cached.</summary>
-    public static string? WhyNot(OutputCacheContext context)
+    public static string? WhyNot(OutputCacheContext context, CacheRouteAttribute route)
     {
         var request = context.HttpContext.Request;
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
@@ -17,9 +17,11 @@ internal static class RequestRules
             return CacheStatus.MethodReason;
         }
 
-        if (!StringValues.IsNullOrEmpty(request.Headers.Authorization) || context.HttpContext.User.Identity?.IsAuthenticated == true)
+        // Where the key holds who asks, it must be known who asks.
+        var isAuthenticated = context.HttpContext.User.Identity?.IsAuthenticated == true;
+        if (route.IsForUser ? !isAuthenticated : isAuthenticated || !StringValues.IsNullOrEmpty(request.Headers.Authorization))
         {
-            return "authenticated";
+            return route.IsForUser ? UserKey.Missing : "authenticated";
         }
 
         // What a GET says in its body is not in the key.

@@ -3,60 +3,54 @@ using Microsoft.Extensions.Primitives;
 
 namespace Larder.Http;
 
-/// <summary>Which responses are stored.</summary>
-internal static class ResponseRules
+/// <summary>Which responses are stored, and how long.</summary>
+internal sealed class ResponseRules(TimeProvider time)
 {
-    /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the response is stored.</summary>
-    public static string? WhyNot(HttpContext context)
+    /// <summary>A response of a request that computes a page: how it is to be stored, or the reason why not as <c>Cache-Status</c> shows it.</summary>
+    public (PageTerms? Terms, string? Reason) Decide(HttpContext context, PageRequest request, RouteTerms route)
     {
         var response = context.Response;
-
-        // Nobody reads the rest of such a response, so it may be cut short.
-        if (context.RequestAborted.IsCancellationRequested)
+        if (request.IsCutShort)
         {
-            return "aborted";
+            return (null, "aborted");
         }
 
-        if (response.StatusCode != StatusCodes.Status200OK)
+        if (route.For(response.StatusCode) is not { } byRoute)
         {
-            return "status";
+            return (null, "status");
         }
 
         // Where the output cache runs before authentication, only the response knows who asked.
-        if (context.User.Identity?.IsAuthenticated == true)
+        if (!route.IsForUser && context.User.Identity?.IsAuthenticated == true)
         {
-            return "authenticated";
+            return (null, "authenticated");
         }
 
         if (!StringValues.IsNullOrEmpty(response.Headers.SetCookie))
         {
-            return "set-cookie";
+            return (null, "set-cookie");
         }
 
-        // The key holds no header, so a response that depends on one fits only its own request.
-        if (!StringValues.IsNullOrEmpty(response.Headers.Vary))
+        // A response that depends on a header which the key does not hold fits only its own request.
+        if (!route.Covers(response.Headers.Vary))
         {
-            return "vary";
+            return (null, "vary");
         }
 
-        return ForbidsStoring(response.Headers.CacheControl) ? "cache-control" : null;
-    }
-
-    // As a list of directives rather than parsed: private="x-name" and unknown ones must not slip through.
-    private static bool ForbidsStoring(StringValues cacheControl)
-    {
-        foreach (var line in cacheControl)
+        var control = new CacheControl(response.Headers, time.GetUtcNow());
+        var expiration = request.Response.Expiration ?? control.Freshness ?? byRoute;
+        if (control.ForbidsStoring || expiration <= TimeSpan.Zero)
         {
-            foreach (var directive in (line ?? "").Split(',', StringSplitOptions.TrimEntries))
-            {
-                if (directive.StartsWith("private", StringComparison.OrdinalIgnoreCase) || directive.StartsWith("no-store", StringComparison.OrdinalIgnoreCase)
-                    || directive.StartsWith("no-cache", StringComparison.OrdinalIgnoreCase))
-                {
-                    return true;
-                }
-            }
+            return (null, "cache-control");
         }
 
-        return false;
+        if (request.Response.IsNotStored)
+        {
+            return (null, "endpoint");
+        }
+
+        return control.ForbidsStale
+            ? (new PageTerms(expiration, TimeSpan.Zero, TimeSpan.Zero), null)
+            : (new PageTerms(expiration, control.StaleWhileRevalidate, control.StaleIfError), null);
     }
 }

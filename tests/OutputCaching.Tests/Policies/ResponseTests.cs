@@ -12,7 +12,7 @@ namespace Larder.Tests;
 /// <summary>Which responses are stored, and what <c>Cache-Status</c> says about it.</summary>
 public sealed class ResponseTests
 {
-    private static async Task<(Page First, Page Second)> TwiceAsync(Action<HttpContext> respond, Action<HttpContext>? ask = null, Action<WebApplication>? pipeline = null)
+    private static async Task<(Answer First, Answer Second)> TwiceAsync(Action<HttpContext> respond, Action<HttpContext>? ask = null, Action<WebApplication>? pipeline = null)
     {
         await using var app = await PageApp.StartAsync(
             (pages, web) => web.MapGet("/p", async (HttpContext http) =>

@@ -97,7 +97,7 @@ public sealed class RequireTenantTests
                     await next(context);
                 }
             }).UseOutputCache());
-        Task<Page> GetAsync(string tenant, string ns) => app.GetAsync("/p", configure: http => (http.Request.Headers["T"], http.Request.Headers["N"]) = (tenant, ns));
+        Task<Answer> GetAsync(string tenant, string ns) => app.GetAsync("/p", configure: http => (http.Request.Headers["T"], http.Request.Headers["N"]) = (tenant, ns));
 
         Assert.Equal("1", (await GetAsync("acme", "a")).Body);
         Assert.Equal("1", (await GetAsync("acme", "b")).Body);

@@ -1,3 +1,5 @@
+using Larder.Http;
+using Larder.Tests.Shared;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -18,16 +20,21 @@ internal sealed class PageApp : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    public PageStore Store => Services.GetRequiredService<PageStore>();
+
     public HybridCache Cache => Services.GetRequiredService<HybridCache>();
 
     /// <summary>A number that no other response has: two equal bodies came from the cache.</summary>
     public int Next() => Interlocked.Increment(ref _served);
 
+    public Task UntilWaitingAsync(int count) => Poll.UntilAsync(() => Store.WaitingCount == count, $"{count} requests wait");
+
     public static async Task<PageApp> StartAsync(
         Action<PageApp, WebApplication> map,
         Action<HttpScopeBuilder>? scope = null,
         Action<IServiceCollection>? services = null,
-        Action<WebApplication>? pipeline = null)
+        Action<WebApplication>? pipeline = null,
+        Action<ILarderBuilder>? configure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseTestServer();
@@ -39,6 +46,7 @@ internal sealed class PageApp : IAsyncDisposable
             larder.AddHttpScope(scope);
         }
 
+        configure?.Invoke(larder);
         services?.Invoke(builder.Services);
         var app = builder.Build();
         var pages = new PageApp(app);
@@ -63,7 +71,7 @@ internal sealed class PageApp : IAsyncDisposable
     }
 
     /// <summary>A GET. The path is taken as decoded text, the query as it stands in the URL.</summary>
-    public async Task<Page> GetAsync(string path, string query = "", Action<HttpContext>? configure = null)
+    public async Task<Answer> GetAsync(string path, string query = "", Action<HttpContext>? configure = null, CancellationToken cancellationToken = default)
     {
         var context = await _app.GetTestServer().SendAsync(context =>
         {
@@ -73,15 +81,20 @@ internal sealed class PageApp : IAsyncDisposable
             context.Request.Path = new PathString(path);
             context.Request.QueryString = new QueryString(query);
             configure?.Invoke(context);
-        });
+        }, cancellationToken);
         using var reader = new StreamReader(context.Response.Body);
-        return new Page(context.Response.StatusCode, await reader.ReadToEndAsync(), context.Response.Headers["Cache-Status"].ToString(), context.Response.Headers);
+        return new Answer(context.Response.StatusCode, await reader.ReadToEndAsync(cancellationToken), context.Response.Headers["Cache-Status"].ToString(), context.Response.Headers);
     }
 
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
+    /// <summary>Whatever became of its requests, none may leave anything behind.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Poll.UntilAsync(() => Store.TicketCount == 0, "no request has left its ticket");
+        await _app.DisposeAsync();
+    }
 }
 
-internal sealed record Page(int Status, string Body, string CacheStatus, IHeaderDictionary Headers)
+internal sealed record Answer(int Status, string Body, string CacheStatus, IHeaderDictionary Headers)
 {
     public bool IsHit => CacheStatus.StartsWith("larder; hit", StringComparison.Ordinal);
 }

@@ -10,15 +10,18 @@ public abstract class ServerCatalogContract : CatalogContract
     protected override string SecondLevel => "server";
 
     [ContractFact]
-    public async Task A_second_node_finds_the_data_of_the_first()
+    public async Task A_second_node_finds_the_page_of_the_first_and_the_data()
     {
         await using var other = new CatalogHost(await SettingsAsync(), sharedWith: Host);
         using var first = await Client.GetAsync("/t/acme/products/20");
         using var second = await other.CreateClient().GetAsync("/t/acme/products/20");
 
-        // Pages are kept by each node alone so far.
         Assert.Equal((Responses.Miss, "miss"), (first.CacheStatus(), first.DataCache()));
-        Assert.Equal((Responses.Miss, "hit"), (second.CacheStatus(), second.DataCache()));
+        Assert.True(second.IsHit());
+
+        // The same product by another address is another page.
+        using var third = await other.CreateClient().GetForAsync("/products/20", "acme");
+        Assert.Equal((Responses.Miss, "hit"), (third.CacheStatus(), third.DataCache()));
     }
 
     [ContractFact]

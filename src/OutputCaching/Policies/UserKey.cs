@@ -1,0 +1,59 @@
+using System.Security.Claims;
+
+namespace Larder.Http;
+
+/// <summary>Who asks, as a part of the key.</summary>
+internal static class UserKey
+{
+    /// <summary>Why a request is not cached whose user is not known, as <c>Cache-Status</c> shows it.</summary>
+    public const string Missing = "no-user";
+
+    private static readonly string[] IdTypes = [ClaimTypes.NameIdentifier, "sub"];
+
+    /// <summary>Adds what the route varies by. False if something of it is missing, or if there are two users.</summary>
+    public static bool TryAdd(KeyDigest digest, ClaimsPrincipal user, CacheRouteAttribute route)
+    {
+        digest.AddNumber(route.VaryByUser ? 1 : 0).AddNumber(route.VaryByClaims.Length);
+        if (route.VaryByUser)
+        {
+            var ids = IdTypes.Select(type => Values(user, type)).FirstOrDefault(found => found.Length > 0) ?? [];
+            if (ids.Length != 1)
+            {
+                return false;
+            }
+
+            Add(digest, ids);
+        }
+
+        foreach (var type in route.VaryByClaims)
+        {
+            var values = Values(user, type);
+            if (values.Length == 0)
+            {
+                return false;
+            }
+
+            Add(digest.Add(type), values);
+        }
+
+        return true;
+    }
+
+    // A value means something only together with who has issued it. Claims have no order.
+    private static (string Issuer, string Value)[] Values(ClaimsPrincipal user, string type) =>
+        [.. user.Identities.Where(identity => identity.IsAuthenticated)
+            .SelectMany(identity => identity.FindAll(type))
+            .Where(claim => claim.Value.Length > 0)
+            .Select(claim => (claim.Issuer, claim.Value))
+            .Distinct()
+            .OrderBy(claim => claim.Issuer, StringComparer.Ordinal).ThenBy(claim => claim.Value, StringComparer.Ordinal)];
+
+    private static void Add(KeyDigest digest, (string Issuer, string Value)[] claims)
+    {
+        digest.AddNumber(claims.Length);
+        foreach (var (issuer, value) in claims)
+        {
+            digest.Add(issuer).Add(value);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Larder.Http;
+
+/// <summary>Ends what a request has begun in the cache, whether it was answered, failed or was aborted.</summary>
+/// <remarks>It stands first in the pipeline by itself, because others wait for what a request has begun: no exception and no middleware may come between.</remarks>
+internal sealed class PageRequestMiddleware(RequestDelegate next)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        try
+        {
+            await next(context).ConfigureAwait(false);
+        }
+        finally
+        {
+            context.Features.Get<PageRequest>()?.Dispose();
+        }
+    }
+
+    /// <summary>Puts the middleware in front, and checks that the pages are kept where they can be dropped.</summary>
+    internal sealed class StartupFilter : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            if (app.ApplicationServices.GetService<IOutputCacheStore>() is var store and not PageStore)
+            {
+                throw new InvalidOperationException(
+                    $"AddOutputCaching keeps pages with the data they show, but the application's IOutputCacheStore is {store?.GetType().ToString() ?? "missing"}. Do not register another store after services.AddLarder().AddOutputCaching().");
+            }
+
+            app.UseMiddleware<PageRequestMiddleware>();
+            next(app);
+        };
+    }
+}
