@@ -8,6 +8,7 @@ using Larder.Diagnostics;
 using Larder.Distributed;
 using Larder.Engine;
 using Larder.Hybrid;
+using Larder.Notifications;
 using Larder.Locks;
 using Larder.Namespaces;
 using Larder.Redis;
@@ -100,6 +101,7 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton<ILarderConnection, LarderConnection>();
         services.AddSingleton<ILarderStatus, LarderStatus>();
         services.AddHostedService<StartReport>();
+        services.AddSingleton<ICacheNotifications>(static provider => new CacheNotifications(provider.GetRequiredService<CacheEngine>(), provider.GetRequiredService<LarderServer>().Connection, CreateLogger(provider)));
         services.AddSingleton(static provider => CreateEngine(provider));
         services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
         services.AddSingleton<HybridCache>(static provider => new ScopedHybridCache(provider.GetRequiredService<CacheEngine>(), null));
@@ -180,6 +182,12 @@ public static class LarderServiceCollectionExtensions
         }
 
         var backplane = server.Connection is null ? null : new RedisBackplaneTransport(server.Connection, prefix);
-        return new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger, scopes: provider.GetService<IServiceScopeFactory>(), keys: provider.GetService<ICacheKeyProvider>());
+        var engine = new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger, scopes: provider.GetService<IServiceScopeFactory>(), keys: provider.GetService<ICacheKeyProvider>());
+        foreach (var handler in provider.GetServices<EvictionHandler>())
+        {
+            engine.Evictions.Subscribe(eviction => handler.Handle(provider, eviction));
+        }
+
+        return engine;
     }
 }

@@ -85,4 +85,10 @@ internal static partial class Log
 
     [LoggerMessage(43, LogLevel.Warning, "The cache is to use {Backend} ({Source}), and runs on this node's memory until it can: {Reason} {Settings}")]
     public static partial void StartedWithoutServer(this ILogger logger, string backend, string source, string reason, string settings);
+
+    [LoggerMessage(50, LogLevel.Error, "A handler of the application failed ({Subject}); the cache goes on. {Suppressed} more like it since the last such message.")]
+    public static partial void HandlerFailed(this ILogger logger, Exception exception, string subject, long suppressed);
+
+    [LoggerMessage(51, LogLevel.Warning, "Whether the server tells what expires is not known, because it refuses CONFIG GET to this user. If its setting notify-keyspace-events holds no 'Ex', nothing will be told.")]
+    public static partial void ExpirationsUnconfirmed(this ILogger logger);
 }

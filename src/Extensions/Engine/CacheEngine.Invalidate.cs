@@ -19,26 +19,35 @@ internal sealed partial class CacheEngine
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
-        CountInvalidation(BackplaneMessage.KeyChanged(scope.Id, keyText), isRemote: false);
+        var message = BackplaneMessage.KeyChanged(scope.Id, keyText);
+        CountInvalidation(message, isRemote: false);
         var key = new MemoryKey(scope, keyText);
         var here = Forget(key);
 
         // What is kept on this node alone: memory is the one to ask.
         var wasHere = asks && here is { Origin: null or { Id: 0 } } and not NegativeEntry && IsInTime(here, _clock.Now) && here.IsCurrent();
-        if (_second is null || !IsCacheable(keyText))
+        try
         {
-            return wasHere;
-        }
+            if (_second is null || !IsCacheable(keyText))
+            {
+                return wasHere;
+            }
 
-        var physicalKey = scope.PhysicalKey(keyText);
-        var (isTold, wasThere) = await RemoveFromSecondLevelAsync(key, physicalKey, policy, asks).ConfigureAwait(false);
-        if (!isTold)
+            var physicalKey = scope.PhysicalKey(keyText);
+            var (isTold, wasThere) = await RemoveFromSecondLevelAsync(key, physicalKey, policy, asks).ConfigureAwait(false);
+            if (!isTold)
+            {
+                return wasHere;
+            }
+
+            await TellAsync(message, physicalKey, policy).ConfigureAwait(false);
+            return wasHere || wasThere;
+        }
+        finally
         {
-            return wasHere;
+            // When the server has been told as well, or will be later: who reads now does not find the old value there.
+            Invalidations.Publish(message, isLocal: true);
         }
-
-        await TellAsync(BackplaneMessage.KeyChanged(scope.Id, keyText), physicalKey, policy).ConfigureAwait(false);
-        return wasHere || wasThere;
     }
 
     /// <summary>Invalidates everything in the scope that carries the tag; <c>*</c> stands for everything in the scope.</summary>
@@ -70,25 +79,32 @@ internal sealed partial class CacheEngine
     {
         CountInvalidation(message, isRemote: false);
         _groups.Invalidate(group);
-        if (_second is null)
+        try
         {
-            return;
-        }
+            if (_second is null)
+            {
+                return;
+            }
 
-        var invalidation = PendingInvalidation.OfGroup(group, message, activity);
-        var answer = await SetStampsAsync(invalidation).ConfigureAwait(false);
-        if (!answer.Succeeded)
-        {
-            // Kept before the generation is raised: from then on the stamp at the server counts as unknown.
-            Postpone(invalidation, answer.Failure);
+            var invalidation = PendingInvalidation.OfGroup(group, message, activity);
+            var answer = await SetStampsAsync(invalidation).ConfigureAwait(false);
+            if (!answer.Succeeded)
+            {
+                // Kept before the generation is raised: from then on the stamp at the server counts as unknown.
+                Postpone(invalidation, answer.Failure);
+                _groups.Invalidate(group);
+                InvalidationPolicy.ThrowIfAsked(ServerNotTold, answer.Failure);
+                return;
+            }
+
             _groups.Invalidate(group);
-            InvalidationPolicy.ThrowIfAsked(ServerNotTold, answer.Failure);
-            return;
+            Remember(invalidation);
+            await TellAsync(message, invalidation, InvalidationPolicy).ConfigureAwait(false);
         }
-
-        _groups.Invalidate(group);
-        Remember(invalidation);
-        await TellAsync(message, invalidation, InvalidationPolicy).ConfigureAwait(false);
+        finally
+        {
+            Invalidations.Publish(message, isLocal: true);
+        }
     }
 
     /// <summary>Gives a group a new stamp; a tag's scope is shown to be active first (see <c>CacheEngine.Decide</c>).</summary>

@@ -117,6 +117,7 @@ internal sealed partial class CacheEngine
                 }
             }
 
+            load.Member?.StepOut();
             load.Elsewhere?.TrySetResult();
             await wait.WaitAsync(poll, _clock.Provider, load.Flight.Token).ConfigureAwait(false);
             poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll;

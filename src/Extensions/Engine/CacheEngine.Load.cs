@@ -22,10 +22,12 @@ internal sealed partial class CacheEngine
         var key = new MemoryKey(scope, keyText);
         if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled || policy.Rules.HasTimeouts, out var flight))
         {
+            loader.Begin(flight, null);
             return JoinAsync(flight, loader, policy, names, cancellationToken);
         }
 
         var load = new Load<T>(flight, policy, names, groups);
+        loader.Begin(flight, load);
         if (policy.Rules.HasTimeouts)
         {
             return LeadPatientlyAsync(load, loader, cancellationToken);
@@ -286,6 +288,7 @@ internal sealed partial class CacheEngine
         }
 
         flight.StartFactory();
+        load.Member?.StepOut();
         var result = await refresh.WaitAsync(flight.Token).ConfigureAwait(false);
         if (refresh.IsOvertaken || !TryRead(result, out var value))
         {

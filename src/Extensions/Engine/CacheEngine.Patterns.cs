@@ -31,6 +31,7 @@ internal sealed partial class CacheEngine
         var (count, hashed) = ForgetMatching(scope, pattern);
         if (_second is null)
         {
+            Invalidations.Publish(message, isLocal: true);
             return count;
         }
 
@@ -49,6 +50,7 @@ internal sealed partial class CacheEngine
         {
             // Also when it has stopped half way: what is gone at the server must not stay in memory anywhere.
             _ = ForgetMatching(scope, pattern);
+            Invalidations.Publish(message, isLocal: true);
             await TellAsync(message, PendingInvalidation.OfPattern(message), InvalidationPolicy).ConfigureAwait(false);
         }
 

@@ -96,7 +96,12 @@ internal sealed partial class CacheEngine : IBackplaneListener
             default:
                 // A newer node says something this one does not understand.
                 Doubt("an unknown message");
-                break;
+                return;
+        }
+
+        if (message.Kind != MessageKind.KeyFilled)
+        {
+            Invalidations.Publish(message, isLocal: false);
         }
     }
 
@@ -160,7 +165,11 @@ internal sealed partial class CacheEngine : IBackplaneListener
     }
 
     // Whoever sees the raised counter must see that keys are in doubt too, so that is said first.
-    private void DoubtEverything() => _groups.DoubtEverything(generation => Volatile.Write(ref _doubtGeneration, generation));
+    private void DoubtEverything()
+    {
+        _groups.DoubtEverything(generation => Volatile.Write(ref _doubtGeneration, generation));
+        Invalidations.PublishDoubt();
+    }
 
     // Stamps read before this moment are not used. The clock is coarse: one read in the present moment may have been read before
     // the call began, so without trust only a later one will do.

@@ -92,7 +92,13 @@ internal sealed partial class CacheEngine
 
         var replacement = new Replacement(_memory, entry, changed);
         _flights.Fence(key, null, replacement, static replacement => replacement.Run());
-        return replacement.IsDone ? UpdateOutcome.Updated : UpdateOutcome.Conflict;
+        if (!replacement.IsDone)
+        {
+            return UpdateOutcome.Conflict;
+        }
+
+        Invalidations.Publish(BackplaneMessage.KeyChanged(key.Scope.Id, key.Key), isLocal: true);
+        return UpdateOutcome.Updated;
     }
 
     private async ValueTask<UpdateOutcome> UpdateSecondLevelAsync(MemoryKey key, EntryUpdate update)
@@ -222,7 +228,9 @@ internal sealed partial class CacheEngine
             writer,
             size => Metadata(key, policy, header.Terms, header.Expires - header.Created, left, header.Created, generation, origin, groups, header.Indexes, size));
         KeepUnlessFenced(write, entry);
-        await TellAsync(BackplaneMessage.KeyChanged(key.Scope.Id, key.Key), header.PhysicalKey, WritePolicy).ConfigureAwait(false);
+        var message = BackplaneMessage.KeyChanged(key.Scope.Id, key.Key);
+        Invalidations.Publish(message, isLocal: true);
+        await TellAsync(message, header.PhysicalKey, WritePolicy).ConfigureAwait(false);
         return UpdateOutcome.Updated;
     }
 

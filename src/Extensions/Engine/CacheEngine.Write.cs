@@ -48,6 +48,7 @@ internal sealed partial class CacheEngine
             _flights.Remove(write);
         }
 
+        Invalidations.Publish(BackplaneMessage.KeyChanged(scope.Id, keyText), isLocal: true);
         if (end.IsPostponed)
         {
             // The other nodes are told when the second level has been.

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Larder.Backplane;
 using Larder.Diagnostics;
+using Larder.Notifications;
 using Larder.Encryption;
 using Larder.Scopes;
 using Larder.Tags;
@@ -67,6 +68,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _timeouts = new SecondLevelTimeouts(options);
         ApplicationPrefix = ScopedKey.ApplicationPrefix(options.Prefix, options.Version);
         _memory = new MemoryLevel(options.MaximumMemoryEntries, options.MaximumMemoryBytes);
+        Evictions = new EvictionSource(_memory, _clock, _limiter, logger);
+        Invalidations = new InvalidationStream(time);
         if (second is null)
         {
             _memory.KeepIndex();
@@ -116,6 +119,12 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
     /// <summary>What precedes all keys of the application at the second level.</summary>
     public string ApplicationPrefix { get; }
 
+    /// <summary>Who is told what leaves memory.</summary>
+    public EvictionSource Evictions { get; }
+
+    /// <summary>Who is told what is invalidated.</summary>
+    public InvalidationStream Invalidations { get; }
+
     public GroupTable Groups => _groups;
 
     public MemoryLevel Memory => _memory;
@@ -137,6 +146,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
             return;
         }
 
+        Evictions.Complete();
+        Invalidations.Complete();
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _background.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _purging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

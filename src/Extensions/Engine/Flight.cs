@@ -29,6 +29,12 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     /// </summary>
     public bool IsRefresh { get; private init; }
 
+    /// <summary>Whether nobody joins: it only looks, and only who began it knows what it has seen.</summary>
+    public bool IsPrivate { get; private init; }
+
+    /// <summary>A look at what there is, fenced like any load.</summary>
+    public static Flight<T> Look(MemoryKey key, HybridCacheEntryFlags flags, long generation) => new(key, flags, generation, null, cancellable: false) { IsPrivate = true };
+
     /// <summary>A load that nobody waits for, ended by <paramref name="stopping"/>.</summary>
     public static Flight<T> Refresh(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, CancellationToken stopping) =>
         new(key, flags, generation, tags, cancellable: false) { IsRefresh = true, _cancellation = CancellationTokenSource.CreateLinkedTokenSource(stopping) };
@@ -162,7 +168,7 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
     private bool IsOverdue => (IsRefresh || _detached) && Age >= Key.Scope.Engine.BackgroundPatience;
 
     private bool IsUpToDate(HybridCacheEntryFlags wanted, Group[]? wantedTags) =>
-        wanted == _flags && Key.Scope.Generation <= Generation && !AnyLater(Tags) && !AnyLater(FoundTags) && !AnyLater(wantedTags);
+        !IsPrivate && wanted == _flags && Key.Scope.Generation <= Generation && !AnyLater(Tags) && !AnyLater(FoundTags) && !AnyLater(wantedTags);
 
     /// <summary>The result, for a caller that joined.</summary>
     public async ValueTask<FlightResult<T>> WaitAsync(CancellationToken cancellationToken)

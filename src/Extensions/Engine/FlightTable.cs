@@ -118,6 +118,21 @@ internal sealed class FlightTable
         }
     }
 
+    /// <summary>Adds a look at the key, beside whatever is under way.</summary>
+    public Flight<T> AddLook<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation)
+    {
+        var look = Flight<T>.Look(key, flags, generation);
+        var stripe = Find(key);
+        lock (stripe.Lock)
+        {
+            stripe.Activities.TryGetValue(key, out var first);
+            look.Next = first;
+            stripe.Activities[key] = look;
+        }
+
+        return look;
+    }
+
     /// <summary>Fences what is under way for the key and adds a write.</summary>
     public KeyWrite BeginWrite(MemoryKey key)
     {

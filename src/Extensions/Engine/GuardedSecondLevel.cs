@@ -58,6 +58,9 @@ internal sealed class GuardedSecondLevel
     public ValueTask<Answer<long?>> GetIdAsync(string key) =>
         ReadAsync(static (level, s, token) => level.GetIdAsync(s, token), key);
 
+    public ValueTask<Answer<StoredPayload[]>> GetManyAsync(string[] keys, HybridCacheEntryFlags flags) =>
+        ReadAsync(static (level, s, token) => level.GetManyAsync(s.keys, s.flags, token), (keys, flags));
+
     public ValueTask<Answer<StoredPayload>> GetHeadAsync(string key) =>
         ReadAsync(static (level, s, token) => level.GetHeadAsync(s, token), key);
 

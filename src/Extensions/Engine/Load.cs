@@ -42,6 +42,9 @@ internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? ta
     /// <summary>An entry found on the way that is served and due for a load in the background.</summary>
     public MemoryEntry? Due { get; set; }
 
+    /// <summary>The key's part in a call that loads several.</summary>
+    public LoadBatch<T>.Member? Member { get; set; }
+
     /// <summary>What those who joined get, once storing has produced it.</summary>
     public FlightResult<T>? Result { get; set; }
 }

@@ -26,6 +26,10 @@ internal abstract class SecondLevel
     /// <summary>The random id of the entry stored under the key, or null when there is none.</summary>
     public abstract Task<long?> GetIdAsync(string key, CancellationToken cancellationToken);
 
+    /// <summary>Several at once, in the order of the keys.</summary>
+    public virtual Task<StoredPayload[]> GetManyAsync(string[] keys, HybridCacheEntryFlags flags, CancellationToken cancellationToken) =>
+        Task.WhenAll(keys.Select(key => GetAsync(key, flags, cancellationToken)));
+
     /// <summary>The beginning of what is stored, <see cref="HeadLength"/> bytes of it if there are that many. All of it where a part cannot be had.</summary>
     public virtual Task<StoredPayload> GetHeadAsync(string key, CancellationToken cancellationToken) => GetAsync(key, HybridCacheEntryFlags.None, cancellationToken);
 

@@ -6,6 +6,9 @@ internal interface ILoader<T>
     /// <summary>Whether the factory is given a context.</summary>
     bool TakesContext { get; }
 
+    /// <summary>Told before anything else happens which load the caller leads (<paramref name="own"/>) or has joined.</summary>
+    void Begin(Flight<T> flight, Load<T>? own);
+
     ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken);
 
     /// <summary>
@@ -20,6 +23,10 @@ internal readonly struct PlainLoader<TState, T>(TState state, Func<TState, Cance
 {
     public bool TakesContext => false;
 
+    public void Begin(Flight<T> flight, Load<T>? own)
+    {
+    }
+
     public ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => factory(state, cancellationToken);
 
     public void Refreshes(Task refresh, Task elsewhere)
@@ -30,6 +37,10 @@ internal readonly struct PlainLoader<TState, T>(TState state, Func<TState, Cance
 internal readonly struct ContextLoader<TState, T>(TState state, Func<TState, CacheEntryContext, CancellationToken, ValueTask<T>> factory) : ILoader<T>
 {
     public bool TakesContext => true;
+
+    public void Begin(Flight<T> flight, Load<T>? own)
+    {
+    }
 
     public ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => factory(state, context!, cancellationToken);
 
@@ -43,7 +54,25 @@ internal readonly struct NoLoader<T> : ILoader<T>
 {
     public bool TakesContext => false;
 
+    public void Begin(Flight<T> flight, Load<T>? own)
+    {
+    }
+
     public ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => default;
+
+    public void Refreshes(Task refresh, Task elsewhere)
+    {
+    }
+}
+
+/// <summary>One key of a call that loads several.</summary>
+internal readonly struct BatchLoader<T>(LoadBatch<T>.Member member) : ILoader<T>
+{
+    public bool TakesContext => true;
+
+    public void Begin(Flight<T> flight, Load<T>? own) => member.Begin(flight, own);
+
+    public ValueTask<T> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => member.LoadAsync(context, cancellationToken);
 
     public void Refreshes(Task refresh, Task elsewhere)
     {

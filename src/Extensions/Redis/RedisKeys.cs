@@ -59,7 +59,8 @@ internal static class RedisKeys
         }
     }
 
-    private static List<IServer> Masters(IConnectionMultiplexer multiplexer, bool requiresAll)
+    /// <summary>The masters that can be asked.</summary>
+    public static List<IServer> Masters(IConnectionMultiplexer multiplexer, bool requiresAll)
     {
         var servers = multiplexer.GetServers().Where(server => server.ServerType != ServerType.Sentinel).ToArray();
         var masters = servers.Where(server => server.IsConnected && !server.IsReplica).ToList();

@@ -31,6 +31,24 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         return lease is null ? default : new StoredPayload(lease.Memory, lease);
     }
 
+    /// <remarks>One command; on a cluster, where a command must not span slots, one per slot, sent without waiting for one another.</remarks>
+    public override async Task<StoredPayload[]> GetManyAsync(string[] keys, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
+    {
+        var multiplexer = await connection.GetAsync().ConfigureAwait(false);
+        var database = multiplexer.GetDatabase();
+        var payloads = new StoredPayload[keys.Length];
+        await Task.WhenAll(Enumerable.Range(0, keys.Length).GroupBy(i => multiplexer.HashSlot(keys[i])).Select(async slot =>
+        {
+            int[] places = [.. slot];
+            var values = await database.StringGetAsync(Array.ConvertAll(places, place => (RedisKey)keys[place])).ConfigureAwait(false);
+            foreach (var (i, value) in values.Index())
+            {
+                payloads[places[i]] = new StoredPayload((byte[]?)value, null);
+            }
+        })).ConfigureAwait(false);
+        return payloads;
+    }
+
     public override async Task<StoredPayload> GetHeadAsync(string key, CancellationToken cancellationToken)
     {
         var database = await connection.DatabaseAsync().ConfigureAwait(false);

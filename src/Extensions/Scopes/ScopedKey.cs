@@ -70,7 +70,49 @@ internal static class ScopedKey
     /// <summary>The key whose escaped text this is, if it is one: the inverse of <see cref="Key"/> where that does not hash.</summary>
     public static bool TryReadKey(ReadOnlySpan<char> escaped, [NotNullWhen(true)] out string? key)
     {
-        key = null;
+        // One key has one text: what would be written otherwise was not written by us.
+        key = Unescape(escaped) is { } read && !IsHashed(escaped) && escaped.SequenceEqual(Key(read)) ? read : null;
+        return key is not null;
+    }
+
+    /// <summary>
+    /// The scope, project or tenant of an id (see <see cref="ScopeId"/>, <see cref="ProjectId"/>, <see cref="TenantId"/>); what the id leaves out is absent. A part that is hashed is
+    /// given as its hash.
+    /// </summary>
+    public static bool TryReadScope(string id, [NotNullWhen(true)] out CacheScope? scope)
+    {
+        scope = null;
+        var parts = id.Split(':');
+        var names = new string?[3];
+        if (parts.Length > names.Length)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < parts.Length; i++)
+        {
+            var part = parts[i].AsSpan();
+            if (part.IsEmpty || part[0] != "tpn"[i] || (part.Length > 1 && part[1] != '.'))
+            {
+                return false;
+            }
+
+            if (part.Length > 1)
+            {
+                names[i] = IsHashed(part[2..]) ? part[2..].ToString() : Unescape(part[2..]);
+                if (names[i] is not { } name || (!IsHashed(part[2..]) && !part[2..].SequenceEqual(Part(name))))
+                {
+                    return false;
+                }
+            }
+        }
+
+        scope = new CacheScope(names[0], names[1], names[2]);
+        return true;
+    }
+
+    private static string? Unescape(ReadOnlySpan<char> escaped)
+    {
         var result = new StringBuilder(escaped.Length);
         for (var i = 0; i < escaped.Length; i++)
         {
@@ -83,22 +125,14 @@ internal static class ScopedKey
             var (skip, digits) = i + 1 < escaped.Length && escaped[i + 1] == 'u' ? (2, 4) : (1, 2);
             if (i + skip + digits > escaped.Length || !ushort.TryParse(escaped.Slice(i + skip, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var c))
             {
-                return false;
+                return null;
             }
 
             result.Append((char)c);
             i += skip + digits - 1;
         }
 
-        // One key has one text: what would be written otherwise was not written by us.
-        var read = result.ToString();
-        if (IsHashed(escaped) || !escaped.SequenceEqual(Key(read)))
-        {
-            return false;
-        }
-
-        key = read;
-        return true;
+        return result.ToString();
     }
 
     /// <summary>An index, without the application's prefix. No scope begins with its letter.</summary>

@@ -7,6 +7,10 @@ internal readonly struct PageLoader(PageRequest request) : ILoader<Page>
 {
     public bool TakesContext => true;
 
+    public void Begin(Flight<Page> flight, Load<Page>? own)
+    {
+    }
+
     public ValueTask<Page> LoadAsync(CacheEntryContext? context, CancellationToken cancellationToken) => request.LeadAsync(context!, cancellationToken);
 
     public void Refreshes(Task refresh, Task elsewhere) => request.Refreshes(refresh, elsewhere);

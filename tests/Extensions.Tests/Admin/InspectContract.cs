@@ -61,11 +61,13 @@ public abstract class InspectContract : LarderContract
         var left = scopes.ToHashSet();
         foreach (var scope in scopes)
         {
+            var removed = 0L;
             foreach (var pattern in patterns)
             {
-                await Admin.RemoveByPatternAsync(scope, pattern);
+                removed += await Admin.RemoveByPatternAsync(scope, pattern);
             }
 
+            Assert.Equal(1, removed);
             left.Remove(scope);
             foreach (var other in scopes)
             {

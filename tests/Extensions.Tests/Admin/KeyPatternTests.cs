@@ -69,6 +69,21 @@ public sealed class KeyPatternTests
         }, 20_000);
 
     [Fact]
+    public void Each_scope_is_read_back_from_its_id_with_hashes_for_parts_that_are_too_long() =>
+        Property.Holds(HostileText.Tuple, tuple =>
+        {
+            var scope = new CacheScope(tuple.Tenant, tuple.Project, tuple.Namespace);
+            Assert.True(ScopedKey.TryReadScope(ScopedKey.ScopeId(scope), out var read));
+            foreach (var (given, found) in ((string?, string?)[])[(scope.Tenant, read.Tenant), (scope.Project, read.Project), (scope.Namespace, read.Namespace)])
+            {
+                Assert.True(given == found || (found is ['#', ..] && given!.Length > ScopedKey.MaximumPartLength / 6), $"'{given}' '{found}'");
+            }
+
+            Assert.True(ScopedKey.TryReadScope(ScopedKey.TenantId(scope), out var tenant));
+            Assert.Equal((read.Tenant, null, null), (tenant.Tenant, tenant.Project, tenant.Namespace));
+        }, 10_000);
+
+    [Fact]
     public void A_pattern_is_told_to_other_nodes_as_it_is()
     {
         foreach (var pattern in (KeyPattern[])[KeyPattern.Parse("a*b?"), KeyPattern.Prefix("a*b?")])
