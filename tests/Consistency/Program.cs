@@ -27,6 +27,9 @@ const string Help =
                    --server memory|redis|valkey|redis-cluster|…   --seconds 60   --writers 8   --entries 10000   --seed 1
       changes    counters, updates and merges on one key each, by many tasks in several processes: none is lost
                    --server redis   --processes 2   --tasks 64   --changes 1000
+      pages      cached pages of several web applications, read and changed over HTTP: none is stale
+                   --server redis   --processes 2   --requests 100000   --window 1000   (milliseconds for the other applications)
+                   --broken   (must be found out)
 
     Exit code: 0 when what was promised held, 1 when not, 2 for a wrong command line.
     """;
@@ -53,6 +56,10 @@ try
             return await ChangesCommand.RunAsync(new Arguments(args[1..]));
         case "changer":
             return await ChangesCommand.ChangeAsync(args[1..]);
+        case "pages":
+            return await PagesCommand.RunAsync(new Arguments(args[1..]));
+        case "pages-node":
+            return await PagesCommand.ServeAsync(args[1..]);
         case "loader":
             return await LoaderCommand.RunAsync(args[1..]);
         case "node":

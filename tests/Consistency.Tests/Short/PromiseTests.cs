@@ -95,6 +95,22 @@ public sealed class PromiseTests
         Assert.Empty(await new LostChanges(server) { Changes = 20 }.RunAsync());
     }
 
+    [ServerFact(ServerKind.Redis)]
+    public async Task No_application_serves_a_page_that_another_has_changed()
+    {
+        await using var check = new StalePages(await TestServers.StartNewAsync(ServerKind.Redis)) { Requests = 5_000, Window = TimeSpan.FromSeconds(5) };
+        var verdict = await check.RunAsync();
+        Assert.Empty(verdict.Violations);
+        Assert.True(verdict is { Hits: > 1_000, Changes: > 20 }, $"{verdict.Hits} hits, {verdict.Changes} changes");
+    }
+
+    [ServerFact(ServerKind.Redis)]
+    public async Task Pages_that_changes_do_not_reach_are_found_out()
+    {
+        await using var check = new StalePages(await TestServers.StartNewAsync(ServerKind.Redis)) { Requests = 5_000, Broken = true };
+        Assert.NotEmpty((await check.RunAsync()).Violations);
+    }
+
     /// <summary>A stamp for entries that never end must not end them, nor the server's patience with its script.</summary>
     [ServerFact(ServerKind.Redis)]
     public async Task Entries_that_never_expire_are_shared()

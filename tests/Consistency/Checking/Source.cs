@@ -1,40 +1,28 @@
-using System.IO.MemoryMappedFiles;
-
 namespace Larder.Consistency.Checking;
 
-/// <summary>
-/// The source of truth: one version per counter, raised and read atomically. It lies in a mapped file, so that the nodes
-/// may be processes of their own.
-/// </summary>
-internal sealed unsafe class Source : IDisposable
+/// <summary>The source of truth: one version per counter. The nodes may be processes of their own.</summary>
+internal sealed class Source : IDisposable
 {
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _view;
-    private readonly long* _versions;
+    private readonly SharedNumbers _versions;
 
-    private Source(Topology topology, MemoryMappedFile file)
+    private Source(Topology topology, SharedNumbers versions)
     {
         Topology = topology;
-        _file = file;
-        _view = file.CreateViewAccessor();
-        byte* start = null;
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-        _versions = (long*)start;
+        _versions = versions;
     }
 
     public Topology Topology { get; }
 
     /// <summary>A source in a file that other processes map too. A new file is all zeros.</summary>
-    public static Source Open(Topology topology, string path) =>
-        new(topology, MemoryMappedFile.CreateFromFile(path, FileMode.OpenOrCreate, null, (topology.Counters + 1) * sizeof(long)));
+    public static Source Open(Topology topology, string path) => new(topology, SharedNumbers.Open(path, topology.Counters + 1));
 
     /// <summary>A source for this process alone.</summary>
-    public static Source Create(Topology topology) => new(topology, MemoryMappedFile.CreateNew(null, (topology.Counters + 1) * sizeof(long)));
+    public static Source Create(Topology topology) => new(topology, SharedNumbers.Create(topology.Counters + 1));
 
-    public long Raise(int counter) => Interlocked.Increment(ref _versions[counter]);
+    public long Raise(int counter) => _versions.Raise(counter);
 
     /// <summary>A number for a write, so that a value tells which write it comes from.</summary>
-    public long NextWrite() => Interlocked.Increment(ref _versions[Topology.Counters]);
+    public long NextWrite() => _versions.Raise(Topology.Counters);
 
     /// <summary>What a load of the key brings now.</summary>
     public Versions Read(int key)
@@ -42,16 +30,11 @@ internal sealed unsafe class Source : IDisposable
         var versions = default(Versions);
         for (var i = 0; i < Topology.Dimensions; i++)
         {
-            versions.Of[i] = Volatile.Read(ref _versions[Topology.Counter(key, i)]);
+            versions.Of[i] = _versions.Read(Topology.Counter(key, i));
         }
 
         return versions;
     }
 
-    public void Dispose()
-    {
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _file.Dispose();
-    }
+    public void Dispose() => _versions.Dispose();
 }
