@@ -11,4 +11,10 @@ public sealed class LarderOutputCacheOptions
     /// was not stored. It names no keys. Default <see langword="true"/>.
     /// </summary>
     public bool SendCacheStatus { get; set; } = true;
+
+    /// <summary>
+    /// Whether a page whose endpoint gives no <c>ETag</c> gets one: a weak one, new with each run of the endpoint, the same on all nodes. A client that has
+    /// the page is then answered with 304 and no body. Default <see langword="true"/>.
+    /// </summary>
+    public bool SendETag { get; set; } = true;
 }

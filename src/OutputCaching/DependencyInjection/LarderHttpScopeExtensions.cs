@@ -1,5 +1,6 @@
 using Larder;
 using Larder.Http;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -18,6 +19,7 @@ public static class LarderHttpScopeExtensions
         var scope = new HttpScopeBuilder();
         configure(scope);
         builder.Services.Replace(ServiceDescriptor.Singleton(new HttpScopeResolver(scope.Build())));
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, ScopeStartupFilter>());
         return builder;
     }
 }

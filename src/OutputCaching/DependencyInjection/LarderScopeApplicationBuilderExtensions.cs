@@ -16,11 +16,12 @@ public static class LarderScopeApplicationBuilderExtensions
     public static IApplicationBuilder UseLarderScope(this IApplicationBuilder app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        if (app.ApplicationServices.GetService<HttpScopeResolver>() is null)
+        if (app.ApplicationServices.GetService<HttpScopeResolver>() is not { } resolver)
         {
             throw new InvalidOperationException("UseLarderScope needs to know where the tenant stands. Call services.AddLarder().AddHttpScope(s => s.FromRoute(\"tenant\")) first.");
         }
 
+        resolver.IsApplied = true;
         return app.UseMiddleware<LarderScopeMiddleware>();
     }
 }

@@ -1,15 +1,19 @@
+using System.Globalization;
 using Larder.Engine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace Larder.Http;
 
 /// <summary>What <see cref="CacheRouteAttribute"/> does: decides whether a request may be cached and under which key and tags, and whether its response is stored.</summary>
-internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOptions<LarderOutputCacheOptions> options, HttpScopeAccess scopes)
+internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOptions<LarderOutputCacheOptions> options, HttpScopeAccess scopes, ILogger<CacheRoutePolicy> logger)
 {
+    private int _orderLogged;
+
     public static CacheRoutePolicy From(OutputCacheContext context) =>
         context.HttpContext.RequestServices.GetService<CacheRoutePolicy>()
         ?? throw new InvalidOperationException("CacheRoute needs its services. Call services.AddLarder().AddOutputCaching().");
@@ -60,6 +64,12 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         }
 
         context.AllowCacheStorage = request.Leads;
+        if (request.Leads && options.Value.SendETag)
+        {
+            // Before the endpoint runs, because what its first write finds in the headers is what is stored.
+            http.Response.Headers.ETag = request.ETag = string.Create(CultureInfo.InvariantCulture, $"W/\"{RandomId.Next():x16}\"");
+        }
+
         if (context.AllowCacheLookup || context.AllowCacheStorage)
         {
             PageKey.Replace(context.CacheVaryByRules, request.Ticket);
@@ -93,6 +103,11 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         }
 
         (request.Terms, var reason) = rules.Decide(http, request, route.Terms(options.Value));
+        if (reason == ResponseRules.Authenticated && Interlocked.Exchange(ref _orderLogged, 1) == 0)
+        {
+            logger.AuthenticatedTooLate(http.GetEndpoint()?.DisplayName);
+        }
+
         if (reason is not null)
         {
             context.AllowCacheStorage = false;

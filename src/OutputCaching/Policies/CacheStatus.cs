@@ -63,20 +63,28 @@ internal sealed class CacheStatus
 
     private void Write(HttpContext context)
     {
+        var headers = context.Response.Headers;
         if (_hit && _request?.Found is { } page)
         {
             // Also on 304; and where the middleware has written one, it was by a moment that is none (see PageContent).
-            context.Response.Headers.Age = page.AgeSeconds(_clock!.UtcNowMilliseconds).ToString(CultureInfo.InvariantCulture);
+            headers.Age = page.AgeSeconds(_clock!.UtcNowMilliseconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        var reason = _request is { Leads: true } ? _rules!.Decide(context, _request, _route!).Reason : _request?.Passed;
+        if (reason is not null && _request?.ETag is { } given && headers.ETag == given)
+        {
+            // There is no page that it could name.
+            headers.ETag = default;
         }
 
         if (_isSent)
         {
             // Caches between here and the origin come first in the list.
-            context.Response.Headers.Append(HeaderName, Describe(context));
+            headers.Append(HeaderName, Describe(context, reason));
         }
     }
 
-    private string Describe(HttpContext context)
+    private string Describe(HttpContext context, string? reason)
     {
         if (_request is not { } request)
         {
@@ -90,7 +98,7 @@ internal sealed class CacheStatus
                 : string.Create(CultureInfo.InvariantCulture, $"{CacheName}; hit; ttl={(long)Math.Ceiling(page.Left(_clock!.UtcNowMilliseconds) / 1000d)}");
         }
 
-        var outcome = !request.Leads ? $"detail={request.Passed}" : _rules!.Decide(context, request, _route!).Reason is { } reason ? $"detail={reason}" : "stored";
+        var outcome = reason is null ? "stored" : $"detail={reason}";
         return string.Create(CultureInfo.InvariantCulture, $"{CacheName}; fwd={(request.IsRefresh ? "stale" : "uri-miss")}; fwd-status={context.Response.StatusCode}; {outcome}");
     }
 }

@@ -6,6 +6,9 @@ namespace Larder.Http;
 /// <summary>Which responses are stored, and how long.</summary>
 internal sealed class ResponseRules(TimeProvider time)
 {
+    /// <summary>The response is a user's, of whom the request was not known yet.</summary>
+    public const string Authenticated = "authenticated";
+
     /// <summary>A response of a request that computes a page: how it is to be stored, or the reason why not as <c>Cache-Status</c> shows it.</summary>
     public (PageTerms? Terms, string? Reason) Decide(HttpContext context, PageRequest request, RouteTerms route)
     {
@@ -23,7 +26,7 @@ internal sealed class ResponseRules(TimeProvider time)
         // Where the output cache runs before authentication, only the response knows who asked.
         if (!route.IsForUser && context.User.Identity?.IsAuthenticated == true)
         {
-            return (null, "authenticated");
+            return (null, Authenticated);
         }
 
         if (!StringValues.IsNullOrEmpty(response.Headers.SetCookie))

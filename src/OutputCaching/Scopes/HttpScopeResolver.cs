@@ -13,6 +13,9 @@ internal sealed class HttpScopeResolver(HttpScopeSettings settings)
 
     public HttpScopeSettings Settings { get; } = settings;
 
+    /// <summary>Whether the application has called <c>UseLarderScope</c>.</summary>
+    public bool IsApplied { get; set; }
+
     public HttpScope Resolve(HttpContext context)
     {
         var tenant = Ask(Settings.Tenant, context, out var tenantSource, out var ambiguous);

@@ -49,6 +49,9 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     /// <summary>Whether it does so while the others are given a stale page.</summary>
     public bool IsRefresh => Leads && _refresh is not null;
 
+    /// <summary>The ETag that the response was given in case its endpoint gives none.</summary>
+    public string? ETag { get; set; }
+
     /// <summary>How the response is to be stored, once that is settled.</summary>
     public PageTerms? Terms { get; set; }
 

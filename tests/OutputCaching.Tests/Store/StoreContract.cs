@@ -202,6 +202,27 @@ public abstract class StoreContract : IAsyncLifetime
         Assert.Null(await Store.GetAsync("key", default));
     }
 
+    [ContractFact]
+    public async Task A_page_and_data_under_the_very_key_have_nothing_in_common()
+    {
+        await SetAsync("key", [1]);
+        var page = _app.Store.Engine.Memory.Entries.Single();
+
+        Assert.False((await _app.Cache.TryGetAsync<byte[]>(page.Key)).IsFound);
+        await _app.Cache.SetAsync(page.Key, "evil"u8.ToArray());
+        await _app.Cache.SetAsync("%page:" + page.Key, "evil"u8.ToArray());
+        Assert.Equal([1], await Store.GetAsync("key", default));
+        if (Backend.IsShared)
+        {
+            var other = await Backend.StartAsync((_, _) => { });
+            Assert.Equal([1], await other.Store.GetAsync("key", default));
+        }
+
+        await _app.Cache.RemoveAsync(page.Key);
+        await _app.Cache.RemoveAsync("%page:" + page.Key);
+        Assert.Equal([1], await Store.GetAsync("key", default));
+    }
+
     private sealed class Segment : ReadOnlySequenceSegment<byte>
     {
         public Segment(byte[] memory) => Memory = memory;
