@@ -37,7 +37,7 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
             return;
         }
 
-        if (PageKey.Make(context.CacheVaryByRules, http, scope, route) is not { } key)
+        if (PageKey.Make(context.CacheVaryByRules, http, route) is not { } key)
         {
             Bypass(context, status, UserKey.Missing);
             return;

@@ -6,23 +6,35 @@ namespace Larder.Http;
 
 /// <summary>
 /// The key of a page. The framework joins the values it varies by without their lengths, so some different requests get
-/// the same key there; here every part is hashed with its length.
+/// the same key there; here every part stands behind its length.
 /// </summary>
 internal static class PageKey
 {
-    /// <summary>The key, or null if it is to hold who asks and that is not known. What base policies vary by is part of it.</summary>
-    public static string? Make(CacheVaryByRules rules, HttpContext context, CacheScope scope, CacheRouteAttribute route)
+    /// <summary>
+    /// The key within the scope of the request, or null if it is to hold who asks and that is not known. What base policies vary by is part of it.
+    /// </summary>
+    public static string? Make(CacheVaryByRules rules, HttpContext context, CacheRouteAttribute route)
     {
         var request = context.Request;
-        using var digest = new KeyDigest();
-        digest.Add("route").Add(PageScope.Text(scope));
-        digest.Add(request.Method).Add(request.Scheme).Add(rules.VaryByHost ? request.Host.Value : null);
-        digest.Add(request.PathBase.Value).Add(request.Path.Value);
-        AddQuery(digest, request.Query, route.Query);
-        AddHeaders(digest, request.Headers, route.Headers);
-        AddHeaders(digest, request.Headers, rules.HeaderNames!);
-        AddOthers(digest, rules);
-        return UserKey.TryAdd(digest, context.User, route) ? digest.Finish() : null;
+        var fields = new KeyFields(stackalloc char[KeyFields.MaximumReadableLength]);
+        try
+        {
+            fields.Add("route");
+            fields.Add(request.Method);
+            fields.Add(request.Scheme);
+            fields.Add(rules.VaryByHost ? request.Host.Value : null);
+            fields.Add(request.PathBase.Value);
+            fields.Add(request.Path.Value);
+            AddQuery(ref fields, request.Query, route.Query);
+            AddHeaders(ref fields, request.Headers, route.Headers);
+            AddHeaders(ref fields, request.Headers, rules.HeaderNames!);
+            AddOthers(ref fields, rules);
+            return UserKey.TryAdd(ref fields, context.User, route) ? fields.Finish() : null;
+        }
+        finally
+        {
+            fields.Dispose();
+        }
     }
 
     /// <summary>Leaves nothing to the framework to join but the text given.</summary>
@@ -35,32 +47,49 @@ internal static class PageKey
         rules.VaryByValues.Clear();
     }
 
-    private static void AddQuery(KeyDigest digest, IQueryCollection query, string[] names)
+    private static void AddQuery(ref KeyFields fields, IQueryCollection query, string[] names)
     {
-        digest.AddNumber(names.Length);
+        fields.AddNumber(names.Length);
         foreach (var name in names)
         {
-            digest.AddAll(query.TryGetValue(name, out var values) ? values : StringValues.Empty);
+            AddAll(ref fields, query.TryGetValue(name, out var values) ? values : StringValues.Empty);
         }
     }
 
-    private static void AddHeaders(KeyDigest digest, IHeaderDictionary headers, IReadOnlyCollection<string> names)
+    private static void AddHeaders(ref KeyFields fields, IHeaderDictionary headers, StringValues names)
     {
-        digest.AddNumber(names.Count);
+        fields.AddNumber(names.Count);
         foreach (var name in names)
         {
-            digest.Add(name).AddAll(headers[name ?? ""]);
+            fields.Add(name);
+            AddAll(ref fields, headers[name ?? ""]);
         }
     }
 
     // Rules of base policies, which run before this one. Query parameters and route values need no rule: the
     // allow-list and the path say it.
-    private static void AddOthers(KeyDigest digest, CacheVaryByRules rules)
+    private static void AddOthers(ref KeyFields fields, CacheVaryByRules rules)
     {
-        digest.Add(rules.CacheKeyPrefix).AddNumber(rules.VaryByValues.Count);
+        fields.Add(rules.CacheKeyPrefix);
+        fields.AddNumber(rules.VaryByValues.Count);
+        if (rules.VaryByValues.Count == 0)
+        {
+            return;
+        }
+
         foreach (var (name, value) in rules.VaryByValues.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
-            digest.Add(name).Add(value);
+            fields.Add(name);
+            fields.Add(value);
+        }
+    }
+
+    private static void AddAll(ref KeyFields fields, StringValues values)
+    {
+        fields.AddNumber(values.Count);
+        foreach (var value in values)
+        {
+            fields.Add(value);
         }
     }
 }

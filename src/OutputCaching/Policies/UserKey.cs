@@ -11,9 +11,15 @@ internal static class UserKey
     private static readonly string[] IdTypes = [ClaimTypes.NameIdentifier, "sub"];
 
     /// <summary>Adds what the route varies by. False if something of it is missing, or if there are two users.</summary>
-    public static bool TryAdd(KeyDigest digest, ClaimsPrincipal user, CacheRouteAttribute route)
+    public static bool TryAdd(ref KeyFields fields, ClaimsPrincipal user, CacheRouteAttribute route)
     {
-        digest.AddNumber(route.VaryByUser ? 1 : 0).AddNumber(route.VaryByClaims.Length);
+        fields.AddNumber(route.VaryByUser ? 1 : 0);
+        fields.AddNumber(route.VaryByClaims.Length);
+        if (route.VaryByUser || route.VaryByClaims.Length != 0)
+        {
+            fields.Hide();
+        }
+
         if (route.VaryByUser)
         {
             var ids = IdTypes.Select(type => Values(user, type)).FirstOrDefault(found => found.Length > 0) ?? [];
@@ -22,7 +28,7 @@ internal static class UserKey
                 return false;
             }
 
-            Add(digest, ids);
+            Add(ref fields, ids);
         }
 
         foreach (var type in route.VaryByClaims)
@@ -33,7 +39,8 @@ internal static class UserKey
                 return false;
             }
 
-            Add(digest.Add(type), values);
+            fields.Add(type);
+            Add(ref fields, values);
         }
 
         return true;
@@ -48,12 +55,13 @@ internal static class UserKey
             .Distinct()
             .OrderBy(claim => claim.Issuer, StringComparer.Ordinal).ThenBy(claim => claim.Value, StringComparer.Ordinal)];
 
-    private static void Add(KeyDigest digest, (string Issuer, string Value)[] claims)
+    private static void Add(ref KeyFields fields, (string Issuer, string Value)[] claims)
     {
-        digest.AddNumber(claims.Length);
+        fields.AddNumber(claims.Length);
         foreach (var (issuer, value) in claims)
         {
-            digest.Add(issuer).Add(value);
+            fields.Add(issuer);
+            fields.Add(value);
         }
     }
 }

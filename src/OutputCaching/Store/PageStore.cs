@@ -127,7 +127,9 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
     // Apart from the keys of routes, which begin with another field.
     private static string PlainKey(string key)
     {
-        using var digest = new KeyDigest();
-        return digest.Add("plain").Add(key).Finish();
+        var fields = new KeyFields(stackalloc char[KeyFields.MaximumReadableLength]);
+        fields.Add("plain");
+        fields.Add(key);
+        return fields.Finish();
     }
 }

@@ -44,7 +44,9 @@ public sealed class PageKeyTests
             request.Query = new QueryCollection(query);
             request.Headers["X-Lang"] = Header;
             context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice"), .. Claims.Select(value => new Claim("role", value))], "test"));
-            return PageKey.Make(new CacheVaryByRules(), context, new CacheScope(Tenant, Project), Route) ?? "none";
+
+            // As the store joins them.
+            return PageKey.Make(new CacheVaryByRules(), context, Route) is { } key ? PageScope.Text(new CacheScope(Tenant, Project)) + ":" + key : "none";
         }
 
         public string Identity() => System.Text.Json.JsonSerializer.Serialize(new[] { Chars(Tenant), Chars(Project), Chars(PathBase), Chars(Path), List(First), List(Second), List(Header), Roles() });
@@ -81,6 +83,35 @@ public sealed class PageKeyTests
         }
 
         Assert.True(seen.Count > 1_000, $"only {seen.Count} different requests were tried");
+    }
+
+    [Fact]
+    public void Fields_that_are_not_hashed_are_told_apart_as_well()
+    {
+        var seen = new Dictionary<string, string>();
+        foreach (var list in Optional.ListOf().Select(list => list.Take(4).ToArray()).Sample(20_000))
+        {
+            var fields = new KeyFields(default);
+            fields.AddAll(list);
+            var (text, identity) = (fields.Finish(), System.Text.Json.JsonSerializer.Serialize(list.Select(field => field is null ? "null" : "[" + string.Join(' ', field.Select(c => (int)c)) + "]")));
+            if (!seen.TryAdd(text, identity))
+            {
+                Assert.Equal(seen[text], identity);
+            }
+        }
+
+        Assert.True(seen.Count > 1_000, $"only {seen.Count} different lists were tried");
+    }
+
+    [Fact]
+    public void Long_texts_and_what_tells_who_asks_are_hashed()
+    {
+        var context = new DefaultHttpContext { Request = { Method = "GET", Path = "/" + new string('a', 300) } };
+        context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice")], "test"));
+        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, new CacheRouteAttribute()));
+        context.Request.Path = "/short";
+        Assert.Contains("/short", PageKey.Make(new CacheVaryByRules(), context, new CacheRouteAttribute()), StringComparison.Ordinal);
+        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, new CacheRouteAttribute { VaryByUser = true }));
     }
 
     [Fact]
