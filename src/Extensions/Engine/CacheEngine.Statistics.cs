@@ -24,7 +24,8 @@ internal sealed partial class CacheEngine
             }
             else
             {
-                scopes[state.Scope] = held;
+                // A scope's data and its pages are two states.
+                scopes[state.Scope] = scopes.TryGetValue(state.Scope, out var both) ? both.Plus(held) : held;
             }
         }
 

@@ -69,7 +69,7 @@ internal sealed class ScopeState
     public Group Namespace => Levels[3];
 
     /// <summary>Where the scope counts; null where statistics are off.</summary>
-    public ScopeCounters? Counters => _counters ?? (Engine.Statistics is { } statistics ? _counters = statistics.Attach(this) : null);
+    public ScopeCounters? Counters => _owner is not null ? _owner.Counters : _counters ?? (Engine.Statistics is { } statistics ? _counters = statistics.Attach(this) : null);
 
     /// <summary>Changes with every invalidation of a tag in the scope. Its id is that of a tag without text, which no tag is.</summary>
     public Group TagActivity { get; }

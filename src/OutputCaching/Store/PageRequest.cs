@@ -127,9 +127,9 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
                 // The request that computed it failed or was given up.
                 Passed = "failed-elsewhere";
             }
-            catch (Exception exception) when (exception is SecondLevelException or TimeoutException || (exception is OperationCanceledException && !aborted.IsCancellationRequested))
+            catch (Exception) when (!aborted.IsCancellationRequested)
             {
-                // Asked for by LarderOptions, which is about data. A page that cannot be had in time is computed.
+                // Perhaps asked for by LarderOptions, which is about data. A page that cannot be had, or not in time, is computed.
                 Passed = "no-answer";
                 return;
             }
@@ -145,6 +145,7 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
         }
         catch (SecondLevelException)
         {
+            // As if there were none.
         }
     }
 

@@ -263,6 +263,21 @@ public sealed class RouteTests : IAsyncLifetime
         Assert.InRange(app.Store.Engine.Memory.Count, 1, 10);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Statistics_of_a_scope_count_its_pages_with_its_data(bool areOn)
+    {
+        var app = await _backend.StartAsync((_, web) => web.MapGet("/{name}", (string name) => name).CacheRoute(), options: settings => settings.Statistics = areOn);
+        await app.Cache.SetAsync("data", 1);
+        await app.GetAsync("/one");
+        await app.GetAsync("/two");
+        await app.GetAsync("/two");
+        var scope = Assert.Single(app.Services.GetRequiredService<ICacheAdmin>().GetStatistics().Scopes);
+
+        Assert.Equal((CacheScope.Raw, 3, areOn ? 1 : 0), (scope.Scope, scope.Counts.Entries, scope.Counts.MemoryHits));
+    }
+
     [Fact]
     public async Task The_frameworks_own_policies_share_nothing_between_tenants()
     {
