@@ -41,6 +41,10 @@ internal sealed class BackplaneChannel : IAsyncDisposable
     private long _sequence;
     private int _subscription;
     private long _listeningSince;
+    private long _ownHeard;
+    private long _lag;
+    private long _gaps;
+    private TaskCompletionSource? _ownHeardNext;
     private IBackplaneListener? _listener;
 
     public BackplaneChannel(
@@ -72,6 +76,12 @@ internal sealed class BackplaneChannel : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>How many milliseconds this node's last word took to come back, by the coarse clock.</summary>
+    public long Lag => Volatile.Read(ref _lag);
+
+    /// <summary>How many batches of other nodes showed that one before them was missed.</summary>
+    public long Gaps => Volatile.Read(ref _gaps);
 
     /// <summary>Begins to listen. Can be called again if it failed.</summary>
     public async Task StartAsync(IBackplaneListener listener, CancellationToken cancellationToken)
@@ -115,6 +125,40 @@ internal sealed class BackplaneChannel : IAsyncDisposable
 
     /// <summary>Sends a sign of life to all nodes, this one included. Says why the server has not taken it, if it has not.</summary>
     public async Task<Exception?> SendHeartbeatAsync() => (await SendAsync([]).ConfigureAwait(false)).Failure;
+
+    /// <summary>
+    /// Sends a sign of life and ends when it has come back, or anything that this node has said after it; or with the reason why
+    /// it was not sent.
+    /// </summary>
+    public async Task<Exception?> EchoAsync(CancellationToken cancellationToken)
+    {
+        long before;
+        lock (_lock)
+        {
+            before = _sequence;
+        }
+
+        if (await SendHeartbeatAsync().WaitAsync(cancellationToken).ConfigureAwait(false) is { } failure)
+        {
+            return failure;
+        }
+
+        while (true)
+        {
+            Task next;
+            lock (_lock)
+            {
+                if (_ownHeard > before)
+                {
+                    return null;
+                }
+
+                next = (_ownHeardNext ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+
+            await next.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>
     /// Whether a node that was heard before has not been for <paramref name="silence"/> milliseconds. It may have died between
@@ -275,6 +319,10 @@ internal sealed class BackplaneChannel : IAsyncDisposable
             {
                 if (batch.Subscription == _subscription)
                 {
+                    _ownHeard = batch.Sequence;
+                    Volatile.Write(ref _lag, _clock.Now - batch.SentAt);
+                    _ownHeardNext?.SetResult();
+                    _ownHeardNext = null;
                     _listener!.OnHeard(batch.SentAt);
                 }
             }
@@ -318,6 +366,7 @@ internal sealed class BackplaneChannel : IAsyncDisposable
 
         if (gap)
         {
+            Interlocked.Increment(ref _gaps);
             _listener!.OnMissed("a gap in the numbers of a node");
         }
     }

@@ -133,6 +133,9 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
 
     public EngineClock Clock => _clock;
 
+    /// <summary>How this node and the others hear of each other; null where they do not.</summary>
+    public BackplaneChannel? Backplane => _backplane;
+
     public ScopeState Scope(CacheScope scope) => _groups.Scope(scope);
 
     /// <summary>For containers that are disposed of synchronously.</summary>
