@@ -1,92 +1,127 @@
-using Larder.Diagnostics;
-using Larder.Engine;
+using Larder.Redis;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace Larder.Health;
 
 /// <summary>
-/// Asks the server for a PING over the connection that the cache uses, so that it says what the cache experiences. In
-/// memory there is nothing that could be away. A server that answers may still fail the cache's calls, or messages alone: the
-/// breakers tell.
+/// Asks several questions at once over the connection that the cache uses, so that it says what the cache experiences. One run serves all
+/// who ask while it is under way and shortly after.
 /// </summary>
-internal sealed class LarderHealthCheck(LarderServer server, LarderMetrics metrics, TimeSpan timeout, TimeProvider time, ILogger<LarderHealthCheck> logger) : IHealthCheck
+/// <remarks>
+/// <para><b>Time.</b> The token of a run ends with the timeout; what ignores it is left <see cref="Grace"/> later. So a run ends, whatever a
+/// client does, and with it every wait for it.</para>
+/// <para><b>Nothing piles up.</b> Runs do not overlap, what is left behind ends by the client's own timeouts, and no run begins before the last
+/// one's result is used up.</para>
+/// </remarks>
+internal sealed class LarderHealthCheck(
+    IReadOnlyList<IHealthProbe> probes, RedisConnection? connection, string level, LarderHealthOptions options, TimeSpan timeout, TimeProvider time, ILogger<LarderHealthCheck> logger) : IHealthCheck
 {
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock _lock = new();
+    private Task<Outcome>? _run;
+
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        if (server.Connection is not { } connection)
+        ArgumentNullException.ThrowIfNull(context);
+        var outcome = await LatestRun().WaitAsync(cancellationToken).ConfigureAwait(false);
+
+        // No worse than the application wants it: memory may still serve.
+        var status = (HealthStatus)Math.Max((int)outcome.Status, (int)context.Registration.FailureStatus);
+        return new HealthCheckResult(status, outcome.Description, exception: null, outcome.Data);
+    }
+
+    private Task<Outcome> LatestRun()
+    {
+        lock (_lock)
         {
-            return Breakers(Data("cache", null)) ?? HealthCheckResult.Healthy("In memory; no server is configured.", Data("memory", null));
+            if (_run is null || (_run.IsCompleted && !(_run.IsCompletedSuccessfully && time.GetElapsedTime(_run.Result.EndedAt) < options.ResultLifetime)))
+            {
+                // It serves others than who began it: it must not end with that call, nor run in its scope or trace.
+                using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+                {
+                    _run = Task.Run(RunAsync);
+                }
+            }
+
+            return _run;
+        }
+    }
+
+    private async Task<Outcome> RunAsync()
+    {
+        using var ending = new CancellationTokenSource(timeout, time);
+        var run = new ProbeRun(connection, ending.Token);
+        var findings = await Task.WhenAll(probes.Select(probe => FindAsync(probe, run, ending.Token))).ConfigureAwait(false);
+        var status = HealthStatus.Healthy;
+        var data = new Dictionary<string, object>(StringComparer.Ordinal) { ["secondLevel"] = level };
+        foreach (var (probe, finding) in probes.Zip(findings))
+        {
+            if (finding is null)
+            {
+                continue;
+            }
+
+            if (finding.Status < status)
+            {
+                status = finding.Status.Value;
+            }
+
+            data[probe.Name] = Shown(finding);
         }
 
-        var started = time.GetTimestamp();
-        var ping = PingAsync();
+        var complaints = findings.Where(finding => status != HealthStatus.Healthy && finding?.Status == status).Select(static finding => finding!.Description);
+        var description = status == HealthStatus.Healthy ? (connection is null ? "In memory; no server is configured." : "The server answers.") : string.Join(' ', complaints);
+        return new Outcome(status, description, data, time.GetTimestamp());
+    }
+
+    private async Task<Finding?> FindAsync(IHealthProbe probe, ProbeRun run, CancellationToken cancellationToken)
+    {
+        Task<Finding?>? asking = null;
+        Finding? finding;
         try
         {
-            // The client does not look at tokens once a command is sent, so the wait ends here rather than there.
-            await ping.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
-            var latency = time.GetElapsedTime(started);
-            return Breakers(Data("server", latency)) ?? HealthCheckResult.Healthy("The server answers.", Data("server", latency));
+            asking = probe.ProbeAsync(run, cancellationToken);
+            finding = await asking.WaitAsync(timeout + Grace, time, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception exception)
         {
-            Forget(ping);
-            throw;
-        }
-        catch (TimeoutException exception)
-        {
-            Forget(ping);
-            return Failed(context, exception, FormattableString.Invariant($"The server did not answer within {timeout.TotalMilliseconds:0} ms; memory still serves."), time.GetElapsedTime(started));
-        }
-        catch (Exception exception) when (exception is RedisException or ObjectDisposedException or InvalidOperationException or System.Net.Sockets.SocketException)
-        {
-            return Failed(context, exception, "The server cannot be reached; memory still serves.", time.GetElapsedTime(started));
+            // It may still fail later, and nobody else will look.
+            _ = asking?.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
+            finding = probe.OnFailure(exception is OperationCanceledException ? new TimeoutException() : exception, timeout);
+            finding = finding is null or { Exception: not null } ? finding : finding with { Exception = exception };
         }
 
-        async Task PingAsync()
+        if (finding?.Exception is { } cause)
         {
-            var multiplexer = await connection.GetAsync().ConfigureAwait(false);
-            await multiplexer.GetDatabase().PingAsync().ConfigureAwait(false);
+            logger.ProbeFailed(cause, probe.Name);
         }
+
+        return finding;
     }
 
-    // Degraded whatever the registration says: the server itself was reached, or is someone else's to check.
-    private HealthCheckResult? Breakers(Dictionary<string, object> data)
+    private Dictionary<string, object> Shown(Finding finding)
     {
-        var open = metrics.OpenBreakers;
-        if (open.Count == 0)
+        var shown = new Dictionary<string, object>(StringComparer.Ordinal) { ["status"] = finding.Status?.ToString() ?? "Unknown" };
+        if (finding is { Status: not HealthStatus.Healthy, Description: { } description })
         {
-            return null;
+            shown["description"] = description;
         }
 
-        data["openBreakers"] = string.Join(", ", open);
-        return HealthCheckResult.Degraded(
-            open.Contains(GuardedSecondLevel.BreakerName)
-                ? "Calls to the second level fail; memory still serves."
-                : "Messages to the other nodes cannot be sent; invalidations are kept until they can.",
-            exception: null,
-            data);
-    }
-
-    // The exception goes to the log only: its text names the server.
-    private HealthCheckResult Failed(HealthCheckContext context, Exception exception, string description, TimeSpan waited)
-    {
-        logger.ServerNotReached(exception);
-        return new HealthCheckResult(context.Registration.FailureStatus, description, exception: null, Data("server", waited));
-    }
-
-    private static Dictionary<string, object> Data(string level, TimeSpan? latency)
-    {
-        var data = new Dictionary<string, object>(StringComparer.Ordinal) { ["secondLevel"] = level };
-        if (latency is { } value)
+        foreach (var (name, value) in finding.Data)
         {
-            data["latencyMilliseconds"] = Math.Round(value.TotalMilliseconds, 2);
+            shown[name] = value;
         }
 
-        return data;
+        if (options.ShowDetails && finding.Exception is { } exception)
+        {
+            // The client's texts name servers and commands; the text of anybody else's error may hold a password.
+            shown["error"] = exception is StackExchange.Redis.RedisException or StackExchange.Redis.RedisTimeoutException ? exception.Message : exception.GetType().Name;
+        }
+
+        return shown;
     }
 
-    // It may still fail later, and nobody else will look.
-    private static void Forget(Task ping) => _ = ping.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
+    private sealed record Outcome(HealthStatus Status, string Description, IReadOnlyDictionary<string, object> Data, long EndedAt);
 }

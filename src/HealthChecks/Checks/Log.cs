@@ -6,6 +6,6 @@ namespace Larder.Health;
 internal static partial class Log
 {
     // Debug: the health service itself reports every failed check at Error or Warning.
-    [LoggerMessage(1, LogLevel.Debug, "The health check did not reach the server.")]
-    public static partial void ServerNotReached(this ILogger logger, Exception exception);
+    [LoggerMessage(1, LogLevel.Debug, "The health check got no answer to: {Probe}.")]
+    public static partial void ProbeFailed(this ILogger logger, Exception exception, string probe);
 }

@@ -49,8 +49,14 @@ internal static class HealthResponse
             return;
         }
 
-        writer.WriteStartObject("data");
-        foreach (var (name, value) in entry.Data)
+        writer.WritePropertyName("data");
+        WriteData(writer, entry.Data);
+    }
+
+    private static void WriteData(Utf8JsonWriter writer, IReadOnlyDictionary<string, object> data)
+    {
+        writer.WriteStartObject();
+        foreach (var (name, value) in data)
         {
             writer.WritePropertyName(name);
             WriteValue(writer, value);
@@ -80,6 +86,9 @@ internal static class HealthResponse
                 break;
             case double number when double.IsFinite(number):
                 writer.WriteNumberValue(number);
+                break;
+            case IReadOnlyDictionary<string, object> data:
+                WriteData(writer, data);
                 break;
             default:
                 writer.WriteStringValue(Convert.ToString(value, CultureInfo.InvariantCulture));

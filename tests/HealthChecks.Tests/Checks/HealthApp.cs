@@ -1,8 +1,10 @@
 using System.Text.Json;
+using Larder.Tests.Shared;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 
 namespace Larder.Tests;
@@ -52,6 +54,24 @@ internal sealed class HealthApp : IAsyncDisposable
         return new HealthApp(app);
     }
 
+    /// <summary>
+    /// With both checks, of the cache and of its server alone, whose results are not kept. Patient: a machine that is busy with other
+    /// tests is no fault.
+    /// </summary>
+    public static Task<HealthApp> WatchAsync(
+        string server, HealthStatus? failureStatus = null, TimeSpan? timeout = null, Action<LarderHealthOptions>? configure = null)
+    {
+        var patience = timeout ?? TimeSpan.FromSeconds(5);
+        return StartAsync(services => services.AddHealthChecks().AddLarder("larder", failureStatus, null, patience, Configure).AddRedis("redis", failureStatus, null, patience, Configure), server);
+
+        void Configure(LarderHealthOptions options)
+        {
+            options.ResultLifetime = TimeSpan.Zero;
+            options.DegradedLatency = TimeSpan.FromSeconds(2);
+            configure?.Invoke(options);
+        }
+    }
+
     public async Task<(int Status, JsonElement Json, string Text)> GetAsync(string path)
     {
         using var response = await Client.GetAsync(path);
@@ -60,6 +80,32 @@ internal sealed class HealthApp : IAsyncDisposable
     }
 
     public async Task<string> StatusAsync() => (await GetAsync("/health/ready")).Json.GetProperty("status").GetString()!;
+
+    /// <summary>What a check says now.</summary>
+    public async Task<JsonElement> EntryAsync(string name = "larder") => (await GetAsync("/health/ready")).Json.GetProperty("entries").GetProperty(name);
+
+    /// <summary>What one probe of a check says now.</summary>
+    public async Task<JsonElement> ProbeAsync(string probe, string name = "larder") => (await EntryAsync(name)).GetProperty("data").GetProperty(probe);
+
+    /// <summary>Waits until all checks together are in a state.</summary>
+    public Task UntilAsync(HealthStatus status) => Poll.UntilAsync(async () => await StatusAsync() == status.ToString(), $"the checks say {status}");
+
+    /// <summary>Waits until one probe gives a verdict, and says what it said.</summary>
+    public async Task<JsonElement> UntilAsync(string probe, string status, string name = "larder")
+    {
+        JsonElement said = default;
+        try
+        {
+            await Poll.UntilAsync(
+                async () => (said = await ProbeAsync(probe, name)).GetProperty("status").GetString() == status, $"the probe {probe} of {name} says {status}");
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"{exception.Message} It says {said}", exception);
+        }
+
+        return said;
+    }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 }

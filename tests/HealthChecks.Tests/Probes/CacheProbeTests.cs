@@ -1,0 +1,153 @@
+using Larder.Tests.Shared;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Xunit;
+
+namespace Larder.Tests;
+
+/// <summary>What the cache itself experiences: messages, values, pages.</summary>
+public sealed class CacheProbeTests
+{
+    [ServerFact(ServerKind.Redis)]
+    public async Task A_server_that_refuses_messages_alone_is_degraded_whatever_its_own_failure_would_be()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        await using var app = await HealthApp.WatchAsync(server.ConnectionString, HealthStatus.Unhealthy);
+        await app.UntilAsync(HealthStatus.Healthy);
+        Assert.True((await app.ProbeAsync("backplane")).GetProperty("isHearing").GetBoolean());
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "-publish");
+        await app.UntilAsync("backplane", "Degraded");
+        var breakers = await app.UntilAsync("breakers", "Degraded");
+        Assert.Equal("backplane", breakers.GetProperty("open").GetString());
+        Assert.Equal("Degraded", await app.StatusAsync());
+        Assert.Equal("Healthy", (await app.ProbeAsync("server")).GetProperty("status").GetString());
+        await app.Services.GetRequiredService<HybridCache>().SetAsync("key", "value");
+        await Poll.UntilAsync(async () => (await app.ProbeAsync("backplane")).GetProperty("pendingInvalidations").GetInt32() > 0, "an invalidation waits");
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "+publish");
+        await app.UntilAsync(HealthStatus.Healthy);
+        Assert.Equal(0, (await app.ProbeAsync("backplane")).GetProperty("pendingInvalidations").GetInt32());
+    }
+
+    [ServerFact(ServerKind.Redis)]
+    public async Task A_subscription_that_is_dead_while_the_server_lives_is_degraded()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        await using var app = await HealthApp.WatchAsync($"{server.ConnectionString},protocol=resp2", timeout: TimeSpan.FromSeconds(1));
+        await app.UntilAsync(HealthStatus.Healthy);
+
+        // Publishing goes on; what is heard is another channel.
+        await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels");
+        await server.DropClientsAsync();
+        await app.UntilAsync("backplane", "Degraded");
+        await app.UntilAsync("server", "Healthy");
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "allchannels");
+        await server.DropClientsAsync();
+        await app.UntilAsync(HealthStatus.Healthy);
+    }
+
+    [ServerTheory(ServerKind.Redis, ServerKind.Valkey)]
+    [InlineData(ServerKind.Redis)]
+    [InlineData(ServerKind.Valkey)]
+    public async Task A_value_makes_the_way_to_the_server_and_back_in_a_namespace_of_its_own(ServerKind kind)
+    {
+        await using var server = await TestServers.StartNewAsync(kind);
+        await using var app = await HealthApp.WatchAsync(server.ConnectionString);
+        await app.UntilAsync(HealthStatus.Healthy);
+        Assert.True((await app.UntilAsync("roundTrip", "Healthy")).GetProperty("memory").GetBoolean());
+
+        // Its entry is the only one, and it goes by itself.
+        var keys = (await server.CommandAsync("KEYS", "*probe*")).Texts;
+        var key = Assert.Single(keys, text => !text!.Contains('{', StringComparison.Ordinal))!;
+        Assert.Contains("larder-health", key, StringComparison.Ordinal);
+        Assert.InRange((await server.CommandAsync("TTL", key)).Number, 1, 60);
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "-eval", "-evalsha", "-get");
+        await app.UntilAsync("roundTrip", "Degraded");
+        Assert.Equal("Healthy", (await app.EntryAsync("redis")).GetProperty("status").GetString());
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "+eval", "+evalsha", "+get");
+        await app.UntilAsync(HealthStatus.Healthy);
+    }
+
+    [Fact]
+    public async Task A_store_of_pages_that_forgets_or_fails_is_degraded_until_it_keeps_them()
+    {
+        var store = new FickleStore();
+        await using var app = await HealthApp.StartAsync(services =>
+        {
+            services.AddSingleton<IOutputCacheStore>(store);
+            services.AddHealthChecks().AddLarder(configure: options => options.ResultLifetime = TimeSpan.Zero);
+        });
+        Assert.Equal("Healthy", (await app.ProbeAsync("outputCache")).GetProperty("status").GetString());
+
+        store.Forgets = true;
+        Assert.Equal("A page that is stored does not come back; pages are computed.", (await app.UntilAsync("outputCache", "Degraded")).GetProperty("description").GetString());
+
+        store.Forgets = false;
+        store.KeepsForEver = true;
+        Assert.Equal("A page that is evicted still comes back.", (await app.UntilAsync("outputCache", "Degraded")).GetProperty("description").GetString());
+
+        store.KeepsForEver = false;
+        store.Failure = new IOException("secret path");
+        Assert.Equal("The output cache's store fails; pages are computed.", (await app.UntilAsync("outputCache", "Degraded")).GetProperty("description").GetString());
+        Assert.DoesNotContain("secret", (await app.GetAsync("/health")).Text, StringComparison.Ordinal);
+
+        store.Failure = null;
+        await app.UntilAsync(HealthStatus.Healthy);
+    }
+
+    [Fact]
+    public async Task The_frameworks_own_store_of_pages_passes()
+    {
+        await using var app = await HealthApp.StartAsync(services =>
+        {
+            services.AddOutputCache();
+            services.AddHealthChecks().AddLarder();
+        });
+
+        Assert.Equal("Healthy", (await app.ProbeAsync("outputCache")).GetProperty("status").GetString());
+    }
+
+    private sealed class FickleStore : IOutputCacheStore
+    {
+        private readonly Dictionary<string, byte[]> _pages = [];
+
+        public bool Forgets { get; set; }
+
+        public bool KeepsForEver { get; set; }
+
+        public Exception? Failure { get; set; }
+
+        public ValueTask EvictByTagAsync(string tag, CancellationToken cancellationToken)
+        {
+            if (!KeepsForEver)
+            {
+                _pages.Clear();
+            }
+
+            return default;
+        }
+
+        public ValueTask<byte[]?> GetAsync(string key, CancellationToken cancellationToken) => new(_pages.GetValueOrDefault(key));
+
+        public ValueTask SetAsync(string key, byte[] value, string[]? tags, TimeSpan validFor, CancellationToken cancellationToken)
+        {
+            if (Failure is not null)
+            {
+                throw Failure;
+            }
+
+            if (!Forgets)
+            {
+                _pages[key] = value;
+            }
+
+            return default;
+        }
+    }
+}
