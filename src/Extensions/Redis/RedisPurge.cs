@@ -11,8 +11,8 @@ namespace Larder.Redis;
 /// commands of a bounded number, so nothing blocks the server.
 /// </summary>
 /// <remarks>
-/// An entry that becomes valid or invalid while it is looked at is no harm: removing a valid entry costs a load, and an
-/// invalid one that is left is never served.
+/// An entry that is invalidated while it is looked at is left, and never served. One that is stored anew in that time has another id than the one that was looked at, and stays: somebody
+/// may have been told that it is there, and it may have no load that could bring it back.
 /// </remarks>
 internal sealed class RedisPurge(RedisConnection connection, string applicationPrefix)
 {
@@ -60,9 +60,9 @@ internal sealed class RedisPurge(RedisConnection connection, string applicationP
         }
 
         await Task.WhenAll(stamps.Values).ConfigureAwait(false);
-        var invalid = entries.Where(entry => !IsValid(entry.Key, entry.Header, entry.ScopeId, stamps)).Select(entry => (RedisKey)entry.Key).ToArray();
-        var removed = await Task.WhenAll(invalid.Select(key => database.KeyDeleteAsync(key))).ConfigureAwait(false);
-        return new PurgeProgress(keys.Count, removed.Count(gone => gone));
+        var invalid = entries.Where(entry => !IsValid(entry.Key, entry.Header, entry.ScopeId, stamps));
+        var removed = await Task.WhenAll(invalid.Select(entry => database.ScriptEvaluateAsync(RedisScripts.RemoveOne, [entry.Key], [RedisSecondLevel.Bytes(entry.Header.Id)]))).ConfigureAwait(false);
+        return new PurgeProgress(keys.Count, removed.Count(static gone => (long)gone == 1));
     }
 
     private bool IsValid(string key, in EntryHeader header, string scopeId, Dictionary<string, Task<RedisValue>> stamps)

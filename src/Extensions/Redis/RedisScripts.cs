@@ -80,6 +80,15 @@ internal static class RedisScripts
         return head
         """;
 
+    /// <summary>KEYS value · ARGV id (8 bytes). Removes the value if it is the one with that id, without making the server wait for its memory.</summary>
+    public const string RemoveOne =
+        """
+        if redis.call('GETRANGE', KEYS[1], 8, 15) ~= ARGV[1] then
+          return 0
+        end
+        return redis.call('UNLINK', KEYS[1])
+        """;
+
     /// <summary>
     /// KEYS index · ARGV key, seconds. Adds the key, drops up to 100 that have expired, and lets the whole end with its last member. A score is the
     /// second in which the entry ends, times 2^21, plus the second in which it was added, modulo 2^21: in the order of the ends, and one can tell how

@@ -192,7 +192,7 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     private static RedisKey LeaseKey(string key) => $"{{{key}{LeaseEnding}";
 
     // As it stands in a payload.
-    private static byte[] Bytes(long id)
+    public static byte[] Bytes(long id)
     {
         var bytes = new byte[8];
         BinaryPrimitives.WriteInt64LittleEndian(bytes, id);
