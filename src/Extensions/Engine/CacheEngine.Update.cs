@@ -3,6 +3,7 @@ using Larder.Backplane;
 namespace Larder.Engine;
 
 /// <remarks>
+/// <para>The kinds of updates are in <c>UpdateKinds</c>; here they are carried out.</para>
 /// <para><b>No update is lost.</b> An update reads an entry, works out another and puts it in its place only if the entry is still the one that was read; otherwise it begins
 /// again. Each entry has a random id, so "still the one" is one comparison: of the object in memory alone, of the id by a script on Redis and Valkey. Whatever
 /// changes, removes or reloads the key in between is such a change. When one update finds its entry changed another one has succeeded, and updates of one key take turns
@@ -162,7 +163,8 @@ internal sealed partial class CacheEngine
             {
                 PhysicalKey = physicalKey,
                 Id = RandomId.Next(),
-                Created = present.Created,
+                // Its writer's clock may be ahead; an entry must not end before it was stored.
+                Created = update.Expiration is null ? present.Created : Math.Min(present.Created, now),
                 Expires = update.Expiration is { } life ? EngineClock.AddSaturating(now, life) : present.Expires,
                 ScopeStamp = present.ScopeStamp,
                 Tags = present.Tags,
@@ -182,7 +184,9 @@ internal sealed partial class CacheEngine
     {
         var key = write.Key;
         var groups = header.Tags.Length == 0 ? null : Array.ConvertAll(header.Tags, tag => key.Scope.Tag(tag.Name));
-        var left = header.Expires - _clock.UtcNowMilliseconds;
+
+        // A writer whose clock is ahead cannot make an entry live longer than it was given.
+        var left = Math.Min(header.Expires - _clock.UtcNowMilliseconds, header.Expires - header.Created);
         var retention = EngineClock.Span(EngineClock.AddSaturating(left, Math.Max(header.Terms.StaleIfError, header.Terms.StaleWhileRevalidate)));
         var policy = PlainPolicy(key.Scope);
         if (update.Expiration is { } lives)

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Larder.Engine;
 
-/// <remarks>The ways to change an entry; <c>Update</c> carries them out.</remarks>
+/// <remarks>The kinds of changes of an entry; <c>Update</c> carries them out.</remarks>
 internal sealed partial class CacheEngine
 {
     /// <summary>A new value made from the present one.</summary>
@@ -21,7 +21,14 @@ internal sealed partial class CacheEngine
         using (var writer = new PayloadWriter(_options.MaximumPayloadBytes))
         {
             _serializers.Json<T>().Serialize(changes, writer);
-            patch = JsonNode.Parse(writer.WrittenSpan);
+            try
+            {
+                patch = JsonMerge.Parse(writer.WrittenSpan);
+            }
+            catch (JsonException exception)
+            {
+                throw new ArgumentException($"The changes, made from a {typeof(T)}, cannot be used: {exception.Message} Give an object that names each field once.", nameof(changes), exception);
+            }
         }
 
         return patch is JsonObject fields

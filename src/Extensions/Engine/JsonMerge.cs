@@ -14,11 +14,11 @@ internal static class JsonMerge
         JsonNode? present;
         try
         {
-            present = value is { } json ? JsonNode.Parse(json.Span) : throw new JsonException();
+            present = value is { } json ? Parse(json.Span) : throw new JsonException();
         }
         catch (JsonException exception)
         {
-            throw new InvalidOperationException($"The value of '{Shorten(key)}' is not JSON. {Advice}", exception);
+            throw new InvalidOperationException($"The value of '{Shorten(key)}' is not JSON that can be changed. {Advice}", exception);
         }
 
         if (present is not JsonObject target)
@@ -35,6 +35,10 @@ internal static class JsonMerge
 
         return buffer.Written.ToArray();
     }
+
+    /// <summary>Reads JSON in which no object names a field twice: there would be no telling which one is meant.</summary>
+    /// <exception cref="JsonException">It is not.</exception>
+    public static JsonNode? Parse(ReadOnlySpan<byte> json) => JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
 
     public static string Kind(JsonNode? node) => node switch
     {

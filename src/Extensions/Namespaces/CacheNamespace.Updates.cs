@@ -43,8 +43,8 @@ public sealed partial class CacheNamespace
     /// <param name="expiration">How long the entry lives from now on. Default: its end stays where it is.</param>
     /// <param name="cancellationToken">Ends the waiting for other updates of the key.</param>
     /// <returns>Whether there was a value to change.</returns>
-    /// <exception cref="ArgumentException"><paramref name="changes"/> is not an object with fields.</exception>
-    /// <exception cref="InvalidOperationException">The value is not a JSON object, or cannot be stored with these changes. The entry is as it was.</exception>
+    /// <exception cref="ArgumentException"><paramref name="changes"/> is not an object with fields, or names one twice.</exception>
+    /// <exception cref="InvalidOperationException">The value is not a JSON object, names a field twice, or cannot be stored with these changes. The entry is as it was.</exception>
     /// <exception cref="SecondLevelException">The server did not answer. The message says what is known of the entry.</exception>
     /// <exception cref="TimeoutException">Other processes have changed the entry in between a thousand times. The entry was not updated.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="expiration"/> is zero or negative.</exception>

@@ -110,6 +110,21 @@ public abstract partial class NamespaceContract
     }
 
     [ContractFact]
+    public async Task A_value_that_names_a_field_twice_says_so_and_stays()
+    {
+        using var twice = System.Text.Json.JsonDocument.Parse("""{"a":1,"a":2,"b":{"c":1,"c":2}}""");
+        await Actions.SetAsync("key", twice.RootElement.Clone());
+
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await Actions.UpdateAsync("key", new { z = 1 }));
+        Assert.Contains("'key'", failure.Message, StringComparison.Ordinal);
+        failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await Actions.UpdateAsync("key", new { b = new { z = 1 } }));
+        Assert.Contains("'key'", failure.Message, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<ArgumentException>(async () => await Actions.UpdateAsync("key", twice.RootElement));
+        Assert.Contains("once", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(2, (await Actions.GetAsync<System.Text.Json.JsonElement>("key")).GetProperty("a").GetInt32());
+    }
+
+    [ContractFact]
     public async Task An_update_keeps_the_end_the_tags_and_the_sets()
     {
         await Actions.SetAsync("key", new Action("ship", 1), entry => entry.Tag("a", "b").Index("user", "alice").Expire(TimeSpan.FromMinutes(20)));
