@@ -58,18 +58,20 @@ internal sealed partial class CacheEngine
     }
 
     /// <summary>Forgets the keys that fit on this node; gives how many valid entries were here and nowhere else, and the keys whose text does not stand at the server.</summary>
-    private (long Count, List<string> Hashed) ForgetMatching(ScopeState scope, KeyPattern pattern)
+    private (long Count, HashSet<string> Hashed) ForgetMatching(ScopeState scope, KeyPattern pattern)
     {
+        var count = 0L;
+        var hashed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var key in _flights.Keys(scope))
         {
             if (pattern.Matches(key))
             {
+                // Its lease is found by no listing.
+                AddIfHashed(key);
                 Forget(new MemoryKey(scope, key));
             }
         }
 
-        var count = 0L;
-        var hashed = new List<string>();
         foreach (var entry in _memory.Entries)
         {
             if (!ReferenceEquals(entry.Scope, scope) || !pattern.Matches(entry.Key))
@@ -82,15 +84,19 @@ internal sealed partial class CacheEngine
                 count++;
             }
 
-            if (entry.Key.Length > ScopedKey.MaximumKeyLength / 6 && ScopedKey.IsHashed(ScopedKey.Key(entry.Key)))
-            {
-                hashed.Add(entry.Key);
-            }
-
+            AddIfHashed(entry.Key);
             Forget(new MemoryKey(scope, entry.Key));
         }
 
         return (count, hashed);
+
+        void AddIfHashed(string key)
+        {
+            if (key.Length > ScopedKey.MaximumKeyLength / 6 && ScopedKey.IsHashed(ScopedKey.Key(key)))
+            {
+                hashed.Add(key);
+            }
+        }
     }
 
     private async Task<long> RemoveEachAsync(ScopeState scope, IEnumerable<(string PhysicalKey, string? Key)> keys)

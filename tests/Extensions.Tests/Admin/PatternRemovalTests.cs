@@ -54,6 +54,21 @@ public sealed class PatternRemovalTests
     }
 
     [Fact]
+    public async Task A_load_here_of_a_key_that_stands_at_the_server_as_its_hash_does_not_survive()
+    {
+        await using var engine = TestEngine.Create(_level, null);
+        var key = "user:" + new string('{', 400);
+        var gate = new GatedFactory<string>();
+        var load = LoadAsync(engine, key, gate);
+        await gate.Started;
+        await engine.RemoveByPatternAsync(engine.Scope(CacheScope.Raw), KeyPattern.Parse("user:*"), default);
+        gate.Answer("old");
+        await load;
+
+        Assert.Empty(_level.Keys);
+    }
+
+    [Fact]
     public async Task Another_node_forgets_and_fences_what_fits_when_the_message_comes()
     {
         await using var engine = TestEngine.InMemory();
