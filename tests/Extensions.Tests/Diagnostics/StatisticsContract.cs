@@ -116,13 +116,30 @@ public abstract class StatisticsContract : LarderContract
     }
 
     [ContractFact]
+    public async Task Pages_of_a_scope_are_counted_with_its_data()
+    {
+        var node = await StartCountingAsync();
+        var state = node.Engine!.Scope(Acme);
+        await node.Cache.InScope(Acme).SetAsync("key", "value");
+        await node.Engine.SetAsync(state.Pages, "page", "html", null, null, null, default);
+        await node.Engine.GetOrCreateAsync(state.Pages, "page", "page", 0, static (_, _) => new ValueTask<string>("loaded"), null, null, default);
+
+        var acme = Assert.Single(Statistics(node).Scopes).Counts;
+        Assert.Equal(1, acme.Hits);
+        if (KeepsMemory)
+        {
+            Assert.Equal((2, node.Engine.Memory.Bytes), (acme.Entries, acme.Bytes));
+        }
+    }
+
+    [ContractFact]
     public async Task Off_nothing_is_counted_and_a_hit_allocates_nothing()
     {
         await Cache.SetAsync("key", "value");
         await Cache.GetOrCreateAsync("key", _ => new ValueTask<string>("loaded"));
         if (KeepsMemory)
         {
-            Assert.InRange(AllocatedByHits(Node), 0, 10_000);
+            Assert.Equal(0, AllocatedByHits(Node));
         }
 
         var total = Statistics(Node).Total;
@@ -138,7 +155,7 @@ public abstract class StatisticsContract : LarderContract
         await node.Cache.GetOrCreateAsync("key", _ => new ValueTask<string>("loaded"));
         if (KeepsMemory)
         {
-            Assert.InRange(AllocatedByHits(node), 0, 10_000);
+            Assert.Equal(0, AllocatedByHits(node));
         }
     }
 
@@ -200,16 +217,23 @@ public abstract class StatisticsContract : LarderContract
         return (counts.Hits, counts.Misses, counts.Loads, counts.Invalidations);
     }
 
-    // Of ten thousand hits; the runtime itself allocates a little now and then.
+    // Of ten thousand hits, in the best of some rounds: what a hit allocates it allocates in each. The first run of any code allocates what is made once, and so does
+    // its compilation, on the thread that runs it.
     private static long AllocatedByHits(CacheNode node)
     {
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 10_000; i++)
+        var least = long.MaxValue;
+        for (var round = 0; round < 5; round++)
         {
-            Assert.True(node.Cache.GetOrCreateAsync("key", 0, static (_, _) => new ValueTask<string>("loaded")).IsCompletedSuccessfully);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 10_000; i++)
+            {
+                Assert.True(node.Cache.GetOrCreateAsync("key", 0, static (_, _) => new ValueTask<string>("loaded")).IsCompletedSuccessfully);
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
-        return GC.GetAllocatedBytesForCurrentThread() - before;
+        return least;
     }
 
     private Task<CacheNode> StartCountingAsync(Action<LarderOptions>? configure = null) => StartAsync(options =>
