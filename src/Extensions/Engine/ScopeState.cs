@@ -50,6 +50,9 @@ internal sealed class ScopeState
     /// </summary>
     public ScopeState Pages => _pages ??= Engine.Groups.Add($"{Id}:{ScopedKey.PageSpace}", this, static (id, owner) => new ScopeState(owner, id));
 
+    /// <summary>Whether this is where a scope's pages are.</summary>
+    public bool IsPages => _owner is not null;
+
     public CacheEngine Engine { get; }
 
     public CacheScope Scope { get; }

@@ -39,8 +39,14 @@ internal sealed class EvictionSource(MemoryLevel memory, EngineClock clock, LogL
     public void Complete() => _queue.Complete();
 
     // Called by whoever changes memory, also under the lock of its queues.
-    private void OnDeparted(MemoryEntry entry, EntryDeparture departure) =>
-        _queue.Post(new CacheEviction(entry.Scope.Scope, entry.Key, Reason(entry, departure), clock.Provider.GetUtcNow()));
+    private void OnDeparted(MemoryEntry entry, EntryDeparture departure)
+    {
+        // Pages are the output cache's own; their keys mean nothing to anybody else.
+        if (!entry.Scope.IsPages)
+        {
+            _queue.Post(new CacheEviction(entry.Scope.Scope, entry.Key, Reason(entry, departure), clock.Provider.GetUtcNow()));
+        }
+    }
 
     // What an entry had come to its end by is why it goes, whoever takes it out afterwards.
     private CacheEvictionReason Reason(MemoryEntry entry, EntryDeparture departure) => departure switch

@@ -18,9 +18,15 @@ internal sealed class InvalidationStream(TimeProvider time)
     /// <summary>An invalidation holds on this node.</summary>
     public void Publish(in BackplaneMessage message, bool isLocal)
     {
-        foreach (var reader in Volatile.Read(ref _readers))
+        var readers = Volatile.Read(ref _readers);
+
+        // Pages are the output cache's own; their keys mean nothing to anybody else.
+        if (readers.Length != 0 && !ScopedKey.IsPages(message.Scope))
         {
-            reader.Offer(message, isLocal, time);
+            foreach (var reader in readers)
+            {
+                reader.Offer(message, isLocal, time);
+            }
         }
     }
 

@@ -53,6 +53,9 @@ internal static class ScopedKey
     /// <summary>The text of the scope's tenant and project.</summary>
     public static string ProjectId(CacheScope scope) => $"{TenantId(scope)}:{Level('p', scope.Project)}";
 
+    /// <summary>Whether an id is that of a scope's pages.</summary>
+    public static bool IsPages(string id) => id.EndsWith(PageSpace, StringComparison.Ordinal);
+
     /// <summary>A key, escaped, as the last part of a physical key.</summary>
     public static string Key(ReadOnlySpan<char> key) => Escape(key, KeyNeedsEscape, MaximumKeyLength);
 

@@ -216,6 +216,49 @@ public abstract class NotificationContract : LarderContract
         await told.UntilAsync(eviction => eviction.Key == "key");
     }
 
+    [ContractFact]
+    public async Task Handlers_may_come_where_no_context_flows_and_go_within_a_call()
+    {
+        var notifications = Notifications(Node);
+        var (told, calls, subscription) = (new Told<CacheEviction>(), 0, default(IDisposable));
+        using (ExecutionContext.SuppressFlow())
+        {
+            subscription = notifications.OnEviction(_ =>
+            {
+                calls++;
+                subscription!.Dispose();
+            });
+        }
+
+        using var other = notifications.OnEviction(told.Add);
+        for (var i = 0; i < 3; i++)
+        {
+            await Cache.SetAsync("key", i);
+            await Cache.RemoveAsync("key");
+            await told.UntilAsync(_ => told.Items.Count == i + 1);
+        }
+
+        Assert.Equal(1, calls);
+    }
+
+    [ContractFact]
+    public async Task Pages_are_no_entries_that_a_listener_knows()
+    {
+        var notifications = Notifications(Node);
+        var told = new Told<CacheEviction>();
+        using var subscription = notifications.OnEviction(told.Add);
+        await using var reading = new Reading(notifications.ReadInvalidationsAsync());
+        var pages = Node.Engine!.Scope(new CacheScope("acme", "web", "users")).Pages;
+        await Node.Engine.SetAsync(pages, "page", "html", null, null, null, default);
+        await Node.Engine.RemoveAsync(pages, "page", default);
+        await Cache.SetAsync("key", 1);
+        await Cache.RemoveAsync("key");
+
+        Assert.Equal("key", (await reading.NextAsync()).Name);
+        await told.UntilAsync(eviction => eviction.Key == "key");
+        Assert.DoesNotContain(told.Items, eviction => eviction.Key == "page");
+    }
+
     /// <summary>What a handler was told.</summary>
     private protected sealed class Told<T>
     {
