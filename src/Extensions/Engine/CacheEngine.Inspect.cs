@@ -153,20 +153,13 @@ internal sealed partial class CacheEngine
     /// <summary>An entry in memory, if a read would find it; not if <paramref name="skipsStored"/> and the second level holds it too.</summary>
     private async ValueTask<CacheEntryDetails?> ReadHeldAsync(MemoryEntry entry, bool skipsStored)
     {
-        var now = _clock.Now;
-        if (!IsInTime(entry, now))
+        if (!await IsServableAsync(entry).ConfigureAwait(false))
         {
             return null;
         }
 
-        var physicalKey = entry.Scope.PhysicalKey(entry.Key);
-        if (_second is null ? !entry.IsCurrent() : !(entry.IsCurrent() && IsTrusted && now < VerifyBy(entry.VerifiedAt)) && await VerifyAsync(entry, physicalKey).ConfigureAwait(false) != Verification.Valid)
-        {
-            return null;
-        }
-
-        var isStored = entry.Origin is { Id: not 0 } origin && await _second!.GetIdAsync(physicalKey).ConfigureAwait(false) is { Succeeded: true } id && id.Value == origin.Id;
-        return isStored && skipsStored ? null : Details(entry.Scope, entry.Key, Info(entry, now), entry, isStored);
+        var isStored = entry.Origin is { Id: not 0 } origin && await _second!.GetIdAsync(entry.Scope.PhysicalKey(entry.Key)).ConfigureAwait(false) is { Succeeded: true } id && id.Value == origin.Id;
+        return isStored && skipsStored ? null : Details(entry.Scope, entry.Key, Info(entry, _clock.Now), entry, isStored);
     }
 
     private CacheEntryDetails Details(ScopeState scope, string key, CacheEntryInfo info, MemoryEntry? held, bool isStored) => new()

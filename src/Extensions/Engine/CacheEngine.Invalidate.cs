@@ -24,8 +24,9 @@ internal sealed partial class CacheEngine
         var key = new MemoryKey(scope, keyText);
         var here = Forget(key);
 
-        // What is kept on this node alone: memory is the one to ask.
-        var wasHere = asks && here is { Origin: null or { Id: 0 } } and not NegativeEntry && IsInTime(here, _clock.Now) && here.IsCurrent();
+        // What is kept on this node alone: memory is the one to ask. Unless the server may have got it too, and another node taken it there.
+        var wasHere = asks && here is { Origin: null or { Id: 0 } } and not NegativeEntry && IsInTime(here, _clock.Now) && here.IsCurrent()
+            && !(_second is not null && _pending.HasKey(scope.PhysicalKey(keyText)));
         try
         {
             if (_second is null || !IsCacheable(keyText))

@@ -18,16 +18,13 @@ internal sealed partial class CacheEngine
 
         if (scope.Defaults.ReadsMemory && _memory.TryGet(scope, key, out var entry))
         {
-            var now = _clock.Now;
-            if (IsInTime(entry, now)
-                && ((now < Volatile.Read(ref _trustedUntil) && entry.IsCurrent() && now < VerifyBy(entry.VerifiedAt))
-                    || (_second is not null && await VerifyAsync(entry, scope.PhysicalKey(key)).ConfigureAwait(false) == Verification.Valid)))
+            if (await IsServableAsync(entry).ConfigureAwait(false))
             {
                 return entry is not NegativeEntry;
             }
         }
 
-        return _second is not null && await LookIntoSecondLevelAsync(scope, key).ConfigureAwait(false) is { IsNotFound: false };
+        return _second is not null && (await LookIntoSecondLevelAsync(scope, key).ConfigureAwait(false)).Info is { IsNotFound: false };
     }
 
     /// <summary>What is known of an entry, by the second level if there is one; null if there is none.</summary>
@@ -40,35 +37,46 @@ internal sealed partial class CacheEngine
             return null;
         }
 
-        if (_second is not null && await LookIntoSecondLevelAsync(scope, key).ConfigureAwait(false) is { } found)
+        var (found, isUnread) = _second is null ? default : await LookIntoSecondLevelAsync(scope, key).ConfigureAwait(false);
+        if (found is not null)
         {
             return found;
         }
 
-        // Memory is all there is, or the entry is kept on this node alone. Of one that others share the second level has just said that it is gone.
-        var now = _clock.Now;
-        if (!scope.Defaults.ReadsMemory
-            || !_memory.TryGet(scope, key, out var entry)
-            || entry.Origin is { Id: not 0 }
-            || !IsInTime(entry, now)
-            || (!entry.IsCurrent() && (_second is null || await VerifyAsync(entry, scope.PhysicalKey(key)).ConfigureAwait(false) != Verification.Valid)))
-        {
-            return null;
-        }
-
-        return Info(entry, now);
+        // Memory is all there is, or the entry is kept on this node alone, or nobody else could be asked. Otherwise the second level has just said that it is gone.
+        return scope.Defaults.ReadsMemory
+            && _memory.TryGet(scope, key, out var entry)
+            && (isUnread || entry.Origin is not { Id: not 0 })
+            && await IsServableAsync(entry).ConfigureAwait(false)
+            ? Info(entry, _clock.Now)
+            : null;
     }
 
-    private async ValueTask<CacheEntryInfo?> LookIntoSecondLevelAsync(ScopeState scope, string key)
+    private async ValueTask<(CacheEntryInfo? Info, bool IsUnread)> LookIntoSecondLevelAsync(ScopeState scope, string key)
     {
         var policy = PlainPolicy(scope);
         var physicalKey = scope.PhysicalKey(key);
         if (!ReadsShared(policy) || _pending.HasKey(physicalKey))
         {
-            return null;
+            return default;
         }
 
-        return await ReadHeadAsync(scope, physicalKey, unread => ThrowIfUnread(unread, policy)).ConfigureAwait(false) is { } found ? Info(found.Header, found.Size) : null;
+        var isUnread = false;
+        var found = await ReadHeadAsync(scope, physicalKey, unread =>
+        {
+            ThrowIfUnread(unread, policy);
+            isUnread |= unread;
+        }).ConfigureAwait(false);
+        return (found is { } head ? Info(head.Header, head.Size) : null, isUnread);
+    }
+
+    /// <summary>Whether a read would be given what memory holds.</summary>
+    private async ValueTask<bool> IsServableAsync(MemoryEntry entry)
+    {
+        var now = _clock.Now;
+        return IsInTime(entry, now)
+            && ((now < Volatile.Read(ref _trustedUntil) && entry.IsCurrent() && now < VerifyBy(entry.VerifiedAt))
+                || (_second is not null && await VerifyAsync(entry, entry.Scope.PhysicalKey(entry.Key)).ConfigureAwait(false) == Verification.Valid));
     }
 
     /// <summary>What the second level holds under a key and would be found by a read, with the number of its value's bytes.</summary>

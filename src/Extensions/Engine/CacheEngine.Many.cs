@@ -136,7 +136,7 @@ internal sealed partial class CacheEngine
     private async ValueTask ReadManyAsync<T>(ScopeState scope, string[] keys, EntryPolicy policy, Dictionary<string, CacheResult<T>> results)
     {
         var loads = Array.ConvertAll(keys, key => new Load<T>(_flights.AddLook<T>(new MemoryKey(scope, key), policy.Flags, _groups.Counter), policy, null, null));
-        bool answered;
+        int answered;
         try
         {
             answered = await TryReadManyAsync(scope, keys, loads, policy, results).ConfigureAwait(false);
@@ -149,26 +149,27 @@ internal sealed partial class CacheEngine
             }
         }
 
-        foreach (var key in keys)
+        foreach (var (i, key) in keys.Index())
         {
             // What is in doubt is served for a while when nobody can be asked; what this node keeps for itself nobody else has.
             if (!results.ContainsKey(key)
                 && _memory.TryGet(scope, key, out var entry)
-                && (answered ? entry.Origin is null or { Id: 0 } && await VerifyAsync(entry, scope.PhysicalKey(key)).ConfigureAwait(false) == Verification.Valid : IsRecentEnough(entry))
+                && (i < answered ? entry.Origin is null or { Id: 0 } && await VerifyAsync(entry, scope.PhysicalKey(key)).ConfigureAwait(false) == Verification.Valid : IsRecentEnough(entry))
                 && TryGetHere<T>(scope, key, policy, isVerified: true, out var result))
             {
                 results[key] = result;
             }
         }
 
-        ThrowIfUnread(!answered && keys.Any(key => !results.ContainsKey(key)), policy);
+        ThrowIfUnread(keys.Skip(answered).Any(key => !results.ContainsKey(key)), policy);
     }
 
-    private async ValueTask<bool> TryReadManyAsync<T>(ScopeState scope, string[] keys, Load<T>[] loads, EntryPolicy policy, Dictionary<string, CacheResult<T>> results)
+    /// <summary>Reads keys from the second level; gives of how many, from the first on, it is known whether it holds them.</summary>
+    private async ValueTask<int> TryReadManyAsync<T>(ScopeState scope, string[] keys, Load<T>[] loads, EntryPolicy policy, Dictionary<string, CacheResult<T>> results)
     {
         if (_second!.RefusesRead() || MustReapply)
         {
-            return false;
+            return 0;
         }
 
         var physicalKeys = Array.ConvertAll(keys, key => scope.PhysicalKey(key));
@@ -177,7 +178,7 @@ internal sealed partial class CacheEngine
         _ = await scopeStamp.ConfigureAwait(false);
         if (!answer.Succeeded)
         {
-            return false;
+            return 0;
         }
 
         for (var i = 0; i < keys.Length; i++)
@@ -189,9 +190,14 @@ internal sealed partial class CacheEngine
                 var kind = loads[i].Flight.Kind;
                 results[keys[i]] = new CacheResult<T>(kind, kind == CacheResultKind.Found ? found.Value : default);
             }
+            else if (found.IsUnanswered)
+            {
+                // Its stamps could not be read. One call pays for one silence, so those of the rest are not asked for.
+                return i;
+            }
         }
 
-        return true;
+        return keys.Length;
     }
 
     /// <summary>What memory has, if it may be served as it stands.</summary>

@@ -76,4 +76,31 @@ public sealed class UpdateOutageTests : IAsyncDisposable
         Assert.Equal(1_000, asked);
         Assert.Equal(100, await _cache.GetAsync<int>("key"));
     }
+
+    [Fact]
+    public async Task A_look_tells_of_what_memory_serves_while_the_second_level_is_away()
+    {
+        await _cache.SetAsync("key", 1, entry => entry.Tag("tag"));
+        _level.Before = (_, _) => throw new IOException("down");
+
+        Assert.Equal(1, await _cache.GetAsync<int>("key"));
+        Assert.True(await _cache.ExistsAsync("key"));
+        Assert.Equal(["tag"], (await _cache.GetEntryAsync("key"))?.Tags);
+    }
+
+    [Fact]
+    public async Task A_value_whose_write_was_acknowledged_to_nobody_is_taken_once()
+    {
+        var server = new MemoryServer();
+        var level = new HookedSecondLevel(server.Connect());
+        await using var engine = TestEngine.Create(level, null);
+        await using var other = TestEngine.Create(server.Connect(), null);
+        level.After = (call, _) => call == LevelCall.Set ? throw new IOException("the answer was lost") : Task.CompletedTask;
+        level.Before = (call, _) => call == LevelCall.Remove ? throw new IOException("down") : Task.CompletedTask;
+        var (here, there) = (new CacheNamespace(engine, null!, "area", null), new CacheNamespace(other, null!, "area", null));
+        await here.SetAsync("token", 1);
+
+        bool[] taken = [await there.RemoveAsync("token"), await here.RemoveAsync("token")];
+        Assert.Single(taken, static one => one);
+    }
 }
