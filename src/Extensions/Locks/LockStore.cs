@@ -129,15 +129,14 @@ internal sealed class LockStore(CacheEngine engine, ILockServer? server, bool is
             using var wait = engine.AwaitRelease(claim.Scope, claim.Name);
             var left = timeout == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : timeout - Time.GetElapsedTime(began);
             var sentAt = Time.GetTimestamp();
+            Task<LockAnswer>? asked = null;
             var answer = await engine.AskAsync(
-                static s => s.server!.TryAcquireAsync(s.claim.Key, s.claim.Owner, s.claim.Lease, s.waits),
-                (server, claim, waits: left > TimeSpan.Zero),
-                isRead: false,
-                late => GiveBackLate(late, claim)).ConfigureAwait(false);
+                s => asked = s.server!.TryAcquireAsync(s.claim.Key, s.claim.Owner, s.claim.Lease, s.waits), (server, claim, waits: left > TimeSpan.Zero), isRead: false).ConfigureAwait(false);
             if (!answer.Succeeded)
             {
+                GiveBackUnanswered(asked, claim);
                 throw new SecondLevelException(
-                    "The lock was not taken: the second level did not answer. It may have given the lock to this caller all the same; that ends with its lease.", answer.Failure);
+                    "The lock was not taken: the second level did not answer. It may have given the lock to this caller all the same; that is given back, or ends with its lease.", answer.Failure);
             }
 
             if (answer.Value.IsGranted)
@@ -150,7 +149,12 @@ internal sealed class LockStore(CacheEngine engine, ILockServer? server, bool is
 
                 await ReleaseAsync(claim).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
-                continue;
+                if (left > Time.GetElapsedTime(sentAt))
+                {
+                    continue;
+                }
+
+                throw new SecondLevelException("The lock was not taken: the second level takes longer to answer than the lease lasts.", null);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
@@ -181,14 +185,25 @@ internal sealed class LockStore(CacheEngine engine, ILockServer? server, bool is
         }
     }
 
-    /// <summary>A lock that is given to a caller who no longer waits for it would only hold up others.</summary>
-    private void GiveBackLate(Task<LockAnswer> acquiring, LockClaim claim) =>
-        _ = acquiring.ContinueWith(
+    /// <summary>
+    /// Nobody knows whether the server has given the lock; one that is given to a caller who no longer waits for it would only hold up others. Not guarded: the breaker may be open,
+    /// of all moments now. Tried once, because otherwise the lock ends with its lease.
+    /// </summary>
+    private void GiveBackUnanswered(Task<LockAnswer>? asked, LockClaim claim) =>
+        _ = asked?.ContinueWith(
             async late =>
             {
-                if (late.IsCompletedSuccessfully && (await late.ConfigureAwait(false)).IsGranted)
+                try
                 {
-                    await ReleaseAsync(claim).ConfigureAwait(false);
+                    var mayBeGiven = !late.IsCompletedSuccessfully || (await late.ConfigureAwait(false)).IsGranted;
+                    if (mayBeGiven && await server!.ReleaseAsync(claim.Key, claim.Owner).ConfigureAwait(false))
+                    {
+                        engine.TellReleased(claim.Scope, claim.Name);
+                    }
+                }
+                catch (Exception)
+                {
+                    // The server is still away, or the cache was disposed of.
                 }
             },
             TaskScheduler.Default);

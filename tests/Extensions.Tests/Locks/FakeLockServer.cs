@@ -20,6 +20,9 @@ internal sealed class FakeLockServer(FakeTimeProvider time) : ILockServer
     /// <summary>Done is done; the answer waits for this.</summary>
     public Task Answers { get; set; } = Task.CompletedTask;
 
+    /// <summary>How long each answer about a lock takes, by the clock.</summary>
+    public TimeSpan Late { get; set; }
+
     public bool IsHeld
     {
         get
@@ -57,6 +60,11 @@ internal sealed class FakeLockServer(FakeTimeProvider time) : ILockServer
                 _held = (owner, time.GetUtcNow() + lease, false);
                 answer = new LockAnswer(++_fence, default);
             }
+        }
+
+        if (Late > TimeSpan.Zero)
+        {
+            await Task.Delay(Late, time);
         }
 
         await Answers;
