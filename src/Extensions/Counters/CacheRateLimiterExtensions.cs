@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Threading.RateLimiting;
 using Larder.Counters;
 
@@ -63,7 +64,9 @@ public static class CacheRateLimiterExtensions
         var own = CacheCounters.From(counters);
         var scope = own.Scope ?? new CacheScope(CacheScope.Current.Tenant);
 
-        // The physical key says whose it is and what for, whatever characters either contains.
-        return RateLimitPartition.Get<string>(own.Store.PhysicalKey(scope, key), _ => new CacheRateLimiter(own.Store, scope, key, kind, options));
+        // The physical key says whose it is and what for, whatever characters either contains. What else makes a limiter stands before it: who asks with another kind or
+        // limit must not get the limiter that was made for the first.
+        var name = string.Create(CultureInfo.InvariantCulture, $"{kind}:{options.PermitLimit}:{options.Window.Ticks}:{options.AdmitsWithoutServer}:{own.Store.PhysicalKey(scope, key)}");
+        return RateLimitPartition.Get<string>(name, _ => new CacheRateLimiter(own.Store, scope, key, kind, options));
     }
 }

@@ -124,6 +124,27 @@ public abstract partial class CounterContract
     }
 
     [ContractFact]
+    public async Task A_partition_keeps_to_the_kind_and_the_limit_it_was_asked_with()
+    {
+        var permits = 1;
+        var sliding = false;
+        await using var limiter = PartitionedRateLimiter.Create<string, string>(key => sliding ? Counters.SlidingWindowPartition(key, Limit(permits)) : Counters.FixedWindowPartition(key, Limit(permits)));
+        async Task<bool> TriesAsync() => (await limiter.AcquireAsync("api")).IsAcquired;
+        Assert.True(await TriesAsync());
+        Assert.False(await TriesAsync());
+
+        // The tenant has bought a larger plan.
+        permits = 3;
+        Assert.True(await TriesAsync() && await TriesAsync());
+        Assert.False(await TriesAsync());
+
+        sliding = true;
+        permits = 1;
+        Assert.True(await TriesAsync());
+        Assert.False(await TriesAsync());
+    }
+
+    [ContractFact]
     public async Task A_limiter_that_is_disposed_of_and_made_anew_goes_on_where_it_was()
     {
         var limiter = Create(Counters, sliding: false, 1);
