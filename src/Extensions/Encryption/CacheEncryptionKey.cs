@@ -75,6 +75,14 @@ public sealed class CacheEncryptionKey : IDisposable
 
     internal static bool IsId(ReadOnlySpan<char> id) => id.Length is > 0 and <= MaximumIdLength && !id.ContainsAnyExcept(IdCharacters);
 
+    internal void ThrowIfDisposed()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+        }
+    }
+
     /// <summary>The cipher. Under the lock, because what is zeroed at the same moment would still be a valid key: one that everybody knows.</summary>
     internal AesGcm CreateCipher()
     {

@@ -41,14 +41,17 @@ internal sealed partial class CacheEngine
             : throw new NotSupportedException("Entries can be found by index in memory alone and on Redis or Valkey (UseRedis, UseValkey). The second level of this cache cannot keep sets of keys.");
     }
 
-    /// <summary>Removes the entries that belong to all of the indexes; says how many.</summary>
+    /// <summary>
+    /// Removes the entries that belong to all of the indexes; says how many. What names them and does not count goes too: it may stand in after its end, or be opened by a key
+    /// that cannot be had at this moment.
+    /// </summary>
     public async ValueTask<long> RemoveByIndexAsync(ScopeState scope, CacheIndex[] wanted, CancellationToken cancellationToken)
     {
         var count = 0L;
         var batch = new List<Task>();
-        await foreach (var (key, _) in ReadByIndexAsync(scope, wanted, KeysOnly, cancellationToken).ConfigureAwait(false))
+        await foreach (var (key, counts) in ReadByIndexAsync(scope, wanted, Removal, cancellationToken).ConfigureAwait(false))
         {
-            count++;
+            count += counts ? 1 : 0;
             batch.Add(RemoveAsync(scope, key, cancellationToken).AsTask());
             if (batch.Count == 32)
             {
@@ -73,9 +76,13 @@ internal sealed partial class CacheEngine
                 // It never came, or is too large to be kept.
                 _memory.Index.RemoveUnlessHeld(scope, wanted[0], key);
             }
-            else if (entry.IsFresh(_clock.Now) && entry.IsCurrent() && BelongsTo(entry.Indexes, wanted) && read.FromMemory(entry, out var value))
+            else if (BelongsTo(entry.Indexes, wanted))
             {
-                yield return new(key, value);
+                var value = default(T);
+                if ((entry.IsFresh(_clock.Now) && entry.IsCurrent() && read.FromMemory(entry, out value)) || read.TakesAll)
+                {
+                    yield return new(key, value);
+                }
             }
         }
     }
@@ -148,14 +155,20 @@ internal sealed partial class CacheEngine
             return (false, default);
         }
 
-        if (header.Expires <= _clock.UtcNowMilliseconds || !BelongsTo(header.Indexes, wanted))
+        if (!BelongsTo(header.Indexes, wanted))
         {
             return (null, default);
         }
 
-        if (!await IsCurrentAsync(scope, header).ConfigureAwait(false))
+        if (header.Expires <= _clock.UtcNowMilliseconds || !await IsCurrentAsync(scope, header).ConfigureAwait(false))
         {
-            return (null, default);
+            return (read.TakesAll ? true : null, default);
+        }
+
+        if (read.TakesAll)
+        {
+            // Not opened: whoever removes needs no value and no key.
+            return (true, scope.Defaults.Layers.Accept(header) && read.FromPayload(header, payload, out var counts) ? counts : default);
         }
 
         var (fault, opened) = await _layers.OpenAsync(scope.Scope, scope.Defaults.Layers, header, stored.Data, payload).ConfigureAwait(false);
@@ -216,6 +229,9 @@ internal sealed partial class CacheEngine
     /// <summary>Reads the keys only.</summary>
     public IndexedRead<bool> KeysOnly { get; } = new(acceptsNull: true, _ => true, (_, _) => (true, true));
 
+    /// <summary>Reads the keys of all that is to go, with whether it counts.</summary>
+    private static IndexedRead<bool> Removal { get; } = new(acceptsNull: true, _ => true, (_, _) => (true, true)) { TakesAll = true };
+
     /// <summary>Reads values of a type; entries of another type do not count.</summary>
     public IndexedRead<T> Values<T>() => new(
         acceptsNull: default(T) is null,
@@ -239,6 +255,9 @@ internal sealed partial class CacheEngine
 /// <summary>What is made of the entries of an index.</summary>
 internal sealed class IndexedRead<T>(bool acceptsNull, Func<MemoryEntry, bool> accepts, Func<MemoryEntry?, ReadOnlyMemory<byte>?, (bool, T?)> make)
 {
+    /// <summary>Whether what names the indexes is given even if it does not count: expired, invalidated, or sealed. The value is then the default.</summary>
+    public bool TakesAll { get; init; }
+
     public bool FromMemory(MemoryEntry entry, out T? value)
     {
         (var read, value) = accepts(entry) ? make(entry, null) : (false, default);
@@ -253,7 +272,7 @@ internal sealed class IndexedRead<T>(bool acceptsNull, Func<MemoryEntry, bool> a
             return false;
         }
 
-        if (header.IsNull)
+        if (header.IsNull && !TakesAll)
         {
             return acceptsNull;
         }

@@ -258,6 +258,51 @@ public abstract class EncryptionContract : LarderContract
     }
 
     [ContractFact]
+    public async Task A_provider_that_gives_keys_it_has_thrown_away_is_one_without_keys()
+    {
+        var thrown = new CacheEncryptionKey("first", _bytes);
+        thrown.Dispose();
+        var keys = new TestKeys { Current = _ => First, Find = (_, _) => thrown };
+        var node = await StartAsync(null, larder => larder.AddEncryptionOf(keys, new TestLog()));
+        using var measured = new Measurements(node.Services.GetRequiredService<LarderMetrics>());
+        await node.Cache.SetAsync("there", Secret);
+        Assert.Null(await node.ReadSharedAsync<string>("there"));
+        Assert.Equal(1, measured.Sum("larder.payload.rejected NoKey"));
+
+        keys.Current = _ => thrown;
+        Assert.Equal(Secret, await node.Cache.GetOrCreateAsync("loaded", _ => new ValueTask<string>(Secret)));
+        Assert.Equal(Secret, await node.Cache.GetOrCreateAsync("loaded", _ => new ValueTask<string>("again")));
+        await node.Cache.SetAsync("set", Secret);
+        Assert.Equal(Secret, await node.Cache.GetOrCreateAsync("set", _ => new ValueTask<string>("loaded")));
+
+        keys.Current = _ => null!;
+        Assert.Equal(Secret, await node.Cache.GetOrCreateAsync("none", _ => new ValueTask<string>(Secret)));
+        Assert.Equal(Secret, await node.Cache.GetOrCreateAsync("none", _ => new ValueTask<string>("again")));
+        Assert.Null(await node.ReadStoredAsync(node.PhysicalKey("loaded")));
+        Assert.Null(await node.ReadStoredAsync(node.PhysicalKey("set")));
+        Assert.Null(await node.ReadStoredAsync(node.PhysicalKey("none")));
+    }
+
+    [ContractFact]
+    public async Task Entries_are_removed_by_their_indexes_also_while_no_key_opens_them()
+    {
+        if (!Backend.IsShared)
+        {
+            return;
+        }
+
+        var keys = new TestKeys { Current = _ => First, Find = (_, _) => First };
+        var node = await StartAsync(null, larder => larder.AddEncryptionOf(keys, new TestLog()));
+        var reader = await StartAsync(null, larder => larder.AddEncryption(ring => ring.Use(First)));
+        var alice = new CacheIndex("user", "alice");
+        await node.Cache.SetAsync("session", Secret, [alice]);
+        keys.Find = (_, _) => throw new InvalidOperationException("The vault is closed.");
+
+        Assert.Equal(1, await node.Cache.RemoveByIndexAsync(alice));
+        Assert.Null(await reader.ReadSharedAsync<string>("session"));
+    }
+
+    [ContractFact]
     public async Task A_key_provider_that_never_answers_holds_nobody_up()
     {
         var keys = new TestKeys { Current = _ => First, Delay = new TaskCompletionSource().Task };

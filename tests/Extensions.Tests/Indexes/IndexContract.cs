@@ -177,6 +177,22 @@ public abstract class IndexContract : LarderContract
     }
 
     [ContractFact]
+    public async Task A_removal_by_index_ends_what_stands_in_too()
+    {
+        var policy = new CacheEntryPolicy { Expiration = TimeSpan.FromMinutes(1), StaleIfError = TimeSpan.FromHours(1) };
+        await Cache.GetOrCreateAsync("key", (entry, _) =>
+        {
+            entry.Indexes.Add(Alice);
+            return new ValueTask<string>("old");
+        }, policy);
+        await AdvanceAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal("old", await Cache.GetOrCreateAsync<string>("key", (_, _) => throw new IOException("down"), policy));
+
+        Assert.Equal(0, await Cache.RemoveByIndexAsync(Alice));
+        await Assert.ThrowsAsync<IOException>(async () => await Cache.GetOrCreateAsync<string>("key", (_, _) => throw new IOException("down"), policy));
+    }
+
+    [ContractFact]
     public async Task What_was_not_modified_belongs_to_what_it_belonged_to()
     {
         var policy = new CacheEntryPolicy { Expiration = TimeSpan.FromMinutes(1), StaleIfError = TimeSpan.FromHours(1) };
