@@ -33,6 +33,9 @@ internal static partial class ServerAddress
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.ClientName ??= "larder";
+
+        // Why a call failed is also told to those that are refused because of it, and these may be another tenant's: it must not quote the first one's key.
+        options.IncludeDetailInExceptions = false;
     }
 
     // The client's own exception is not passed on, because it quotes values, and a password that holds a comma ends in one.
