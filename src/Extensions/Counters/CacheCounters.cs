@@ -54,7 +54,8 @@ internal sealed class CacheCounters(CountStore store, CacheScope? scope) : ICach
 
     private static TimeSpan Expiration(ScopeState state, CounterOptions? options)
     {
-        var expiration = options?.Expiration ?? state.Defaults.Expiration;
+        // Entries may live for ever, counters nearly so.
+        var expiration = options?.Expiration ?? (state.Defaults.Expiration < CountStore.LongestLife ? state.Defaults.Expiration : CountStore.LongestLife);
         if (expiration <= TimeSpan.Zero || expiration > CountStore.LongestLife)
         {
             throw new ArgumentOutOfRangeException(

@@ -85,6 +85,16 @@ public abstract partial class CounterContract(ServerKind? kind) : LarderContract
     }
 
     [ContractFact]
+    public async Task A_counter_of_a_namespace_whose_entries_live_for_ever_counts_too()
+    {
+        var node = await StartAsync(options => options.Namespaces["kept"] = new NamespaceOptions { DefaultExpiration = TimeSpan.MaxValue });
+        var counters = node.Services.GetRequiredService<ICacheCounters>().InScope(new CacheScope(null, null, "kept"));
+
+        Assert.Equal(1, await counters.IncrementAsync("key"));
+        Assert.Equal(2, await counters.IncrementAsync("key", options: new CounterOptions { IsSliding = true }));
+    }
+
+    [ContractFact]
     public async Task A_reset_sets_it_to_zero_for_all_nodes_and_begins_a_new_life()
     {
         var nodes = await NodesAsync(2);
