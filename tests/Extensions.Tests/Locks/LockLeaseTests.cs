@@ -1,3 +1,4 @@
+using Larder.Consistency.Levels;
 using Larder.Engine;
 using Larder.Locks;
 using Larder.Tests.Engine;
@@ -199,6 +200,25 @@ public sealed class LockLeaseTests : IAsyncDisposable
         await Poll.UntilAsync(() => _server.Asked == 2, "the second asks");
         await held.DisposeAsync();
 
+        await using var next = await acquiring.WaitAsync(Poll.DefaultDeadline);
+        Assert.Equal(2, next.FencingToken);
+    }
+
+    [Fact]
+    public async Task A_release_wakes_who_waits_on_another_node_without_waiting_for_its_poll()
+    {
+        var bus = new MemoryBus();
+        await using var here = TestEngine.Create(new TestSecondLevel(), bus.Connect(), null, _time);
+        await using var there = TestEngine.Create(new TestSecondLevel(), bus.Connect(), null, _time);
+        await using var holding = new LockStore(here, _server, true, NullLogger.Instance);
+        await using var waiting = new LockStore(there, _server, true, NullLogger.Instance);
+        await Poll.UntilAsync(() => here.IsTrusted && there.IsTrusted, "the nodes hear each other");
+        var held = await Of(holding).AcquireAsync("lock");
+        var acquiring = Of(waiting).AcquireAsync("lock").AsTask();
+        await Poll.UntilAsync(() => _server.Asked == 2, "the second asks");
+        await held.DisposeAsync();
+
+        // Time stands still, so nobody polls.
         await using var next = await acquiring.WaitAsync(Poll.DefaultDeadline);
         Assert.Equal(2, next.FencingToken);
     }
