@@ -306,14 +306,10 @@ internal sealed partial class CacheEngine
     private async ValueTask<T> RunFactoryAsync<TLoader, T>(Load<T> load, TLoader loader)
         where TLoader : struct, ILoader<T>
     {
-        if (_metrics.Misses.Enabled)
-        {
-            _metrics.Misses.Add(1);
-        }
-
         var flight = load.Flight;
         if (load.Refreshes is null)
         {
+            _metrics.Misses.Add(1);
             flight.Key.Scope.Counters?.Add(Tally.Miss);
         }
 
