@@ -63,7 +63,7 @@ public sealed class LarderHealthOptions
     {
         if (!holds)
         {
-            throw new ArgumentOutOfRangeException(name, value, $"{nameof(LarderHealthOptions)}.{name} is {value}. {rule}");
+            throw new ArgumentOutOfRangeException(name, value, FormattableString.Invariant($"{nameof(LarderHealthOptions)}.{name} is {value}. {rule}"));
         }
     }
 }

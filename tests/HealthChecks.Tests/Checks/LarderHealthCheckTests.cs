@@ -60,6 +60,32 @@ public sealed class LarderHealthCheckTests
     public void A_timeout_must_be_positive() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new ServiceCollection().AddHealthChecks().AddLarder(timeout: TimeSpan.Zero));
 
+    public static TheoryData<string, Action<LarderHealthOptions>> WrongOptions => new()
+    {
+        { "DegradedLatency is 00:00:00.", static options => options.DegradedLatency = TimeSpan.Zero },
+        { "UnhealthyLatency is -00:00:01.", static options => options.UnhealthyLatency = TimeSpan.FromSeconds(-1) },
+        { "UnhealthyLatency is 00:00:00.0500000. It must not be less than DegradedLatency, 00:00:00.1000000.", static options => options.UnhealthyLatency = TimeSpan.FromMilliseconds(50) },
+        { "ResultLifetime is 00:01:00.0000001.", static options => options.ResultLifetime = TimeSpan.FromMinutes(1) + TimeSpan.FromTicks(1) },
+        { "ResultLifetime is -00:00:01.", static options => options.ResultLifetime = TimeSpan.FromSeconds(-1) },
+        { "MaximumReplicationLag is 00:00:00.", static options => options.MaximumReplicationLag = TimeSpan.Zero },
+        { "ExpectedReplicas is -1.", static options => options.ExpectedReplicas = -1 },
+        { "MemoryThreshold is 0.", static options => options.MemoryThreshold = 0 },
+        { "MemoryThreshold is 1.5.", static options => options.MemoryThreshold = 1.5 },
+        { "MemoryThreshold is NaN.", static options => options.MemoryThreshold = double.NaN },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongOptions))]
+    public void An_option_out_of_its_range_is_refused_with_its_value(string message, Action<LarderHealthOptions> configure)
+    {
+        var checks = new ServiceCollection().AddHealthChecks();
+
+        foreach (var add in (Func<IHealthChecksBuilder>[])[() => checks.AddLarder(configure: configure), () => checks.AddRedis(configure: configure), () => checks.AddValkey(configure: configure)])
+        {
+            Assert.StartsWith($"LarderHealthOptions.{message}", Assert.Throws<ArgumentOutOfRangeException>(add).Message, StringComparison.Ordinal);
+        }
+    }
+
     private sealed class FailingCache : IDistributedCache
     {
         private readonly ConcurrentDictionary<string, byte[]> _values = new();

@@ -102,6 +102,26 @@ public sealed class CacheProbeTests
     }
 
     [Fact]
+    public async Task A_store_of_pages_that_hangs_is_left_in_time_and_asked_no_more_until_it_answers()
+    {
+        var store = new FickleStore { Hangs = new TaskCompletionSource() };
+        await using var app = await HealthApp.StartAsync(services =>
+        {
+            services.AddSingleton<IOutputCacheStore>(store);
+            services.AddHealthChecks().AddLarder(timeout: TimeSpan.FromMilliseconds(100), configure: options => options.ResultLifetime = TimeSpan.Zero);
+        });
+
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("Degraded", (await app.ProbeAsync("outputCache")).GetProperty("status").GetString());
+        }
+
+        Assert.Equal(1, store.Stored);
+        store.Hangs.SetResult();
+        await app.UntilAsync(HealthStatus.Healthy);
+    }
+
+    [Fact]
     public async Task The_frameworks_own_store_of_pages_passes()
     {
         await using var app = await HealthApp.StartAsync(services =>
@@ -123,6 +143,10 @@ public sealed class CacheProbeTests
 
         public Exception? Failure { get; set; }
 
+        public TaskCompletionSource? Hangs { get; set; }
+
+        public int Stored { get; private set; }
+
         public ValueTask EvictByTagAsync(string tag, CancellationToken cancellationToken)
         {
             if (!KeepsForEver)
@@ -135,8 +159,14 @@ public sealed class CacheProbeTests
 
         public ValueTask<byte[]?> GetAsync(string key, CancellationToken cancellationToken) => new(_pages.GetValueOrDefault(key));
 
-        public ValueTask SetAsync(string key, byte[] value, string[]? tags, TimeSpan validFor, CancellationToken cancellationToken)
+        public async ValueTask SetAsync(string key, byte[] value, string[]? tags, TimeSpan validFor, CancellationToken cancellationToken)
         {
+            Stored++;
+            if (Hangs is { } hangs)
+            {
+                await hangs.Task;
+            }
+
             if (Failure is not null)
             {
                 throw Failure;
@@ -146,8 +176,6 @@ public sealed class CacheProbeTests
             {
                 _pages[key] = value;
             }
-
-            return default;
         }
     }
 }

@@ -35,6 +35,16 @@ public sealed class ReplicationTests
     }
 
     [ServerFact(ServerKind.Redis)]
+    public async Task Replicas_that_are_expected_are_missed_from_the_start()
+    {
+        var server = await TestServers.RedisAsync();
+        await using var app = await HealthApp.WatchAsync(server.ConnectionString, configure: options => options.ExpectedReplicas = 2);
+
+        var said = await app.UntilAsync("replication", "Degraded");
+        Assert.Equal("0 of 2 replicas follow.", said.GetProperty("description").GetString());
+    }
+
+    [ServerFact(ServerKind.Redis)]
     public async Task A_replica_that_hangs_back_is_degraded()
     {
         var options = new ServerOptions { Lines = ["repl-diskless-sync yes", "repl-diskless-sync-delay 0", "repl-timeout 3600"] };

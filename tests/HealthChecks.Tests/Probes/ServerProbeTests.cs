@@ -1,6 +1,7 @@
 using Larder.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using StackExchange.Redis;
 using Xunit;
 
 namespace Larder.Tests;
@@ -156,6 +157,46 @@ public sealed class ServerProbeTests
         var said = await app.UntilAsync("server", "Unhealthy");
         Assert.NotEmpty(said.GetProperty("error").GetString()!);
         Assert.DoesNotContain("s3cret", (await app.GetAsync("/health")).Text, StringComparison.Ordinal);
+    }
+
+    [ServerFact(ServerKind.Redis)]
+    public async Task A_server_that_was_away_at_the_start_is_found_when_it_comes()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        await server.KillAsync();
+        await using var app = await HealthApp.WatchAsync($"{server.ConnectionString},connectTimeout=500");
+        await app.UntilAsync("server", "Unhealthy");
+
+        await server.RestartAsync();
+        await app.UntilAsync(HealthStatus.Healthy);
+    }
+
+    [ServerFact(ServerKind.Redis)]
+    public async Task A_connection_of_the_applications_that_is_not_made_costs_the_timeout_and_no_more()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        var made = new TaskCompletionSource<IConnectionMultiplexer>();
+        var asked = 0;
+        await using var app = await HealthApp.StartAsync(services =>
+        {
+            services.AddLarder().UseRedis(_ =>
+            {
+                Interlocked.Increment(ref asked);
+                return made.Task;
+            });
+            services.AddHealthChecks().AddRedis(timeout: TimeSpan.FromMilliseconds(100), configure: options => options.ResultLifetime = TimeSpan.Zero);
+        });
+
+        for (var i = 0; i < 3; i++)
+        {
+            var entry = await app.EntryAsync("redis");
+            Assert.Equal("The server did not answer within 100 ms; memory still serves.", entry.GetProperty("description").GetString());
+        }
+
+        Assert.Equal(1, asked);
+        made.SetResult(await ConnectionMultiplexer.ConnectAsync(server.ConnectionString));
+        await app.UntilAsync(HealthStatus.Healthy);
+        await (await made.Task).DisposeAsync();
     }
 
     [Fact]

@@ -139,6 +139,6 @@ public sealed class OutageTests
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         var body = await response.Content.ReadAsStringAsync();
         Assert.DoesNotContain("127.0.0.1", body, StringComparison.Ordinal);
-        return body.Contains($"\"status\":\"{status}\"", StringComparison.Ordinal);
+        return body.StartsWith($"{{\"status\":\"{status}\"", StringComparison.Ordinal);
     }, $"readiness is {status}");
 }

@@ -1,0 +1,113 @@
+using Larder.Backplane;
+using Larder.Diagnostics;
+using Larder.Engine;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Larder.Tests.Backplane;
+
+/// <summary>What health checks ask of the backplane: whether this node hears itself, how late, and what it has missed.</summary>
+public sealed class BackplaneEchoTests : IAsyncDisposable
+{
+    private readonly SteppedClock _clock = new();
+    private readonly TestTransport _transport = new();
+    private readonly LarderMetrics _metrics = new(null);
+    private readonly BackplaneChannel _channel;
+
+    public BackplaneEchoTests()
+    {
+        var clock = new EngineClock(_clock);
+        _channel = new BackplaneChannel(_transport, clock, TimeSpan.FromMinutes(1), _metrics, new LogLimiter(clock), NullLogger.Instance);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _channel.DisposeAsync();
+        _metrics.Dispose();
+    }
+
+    [Fact]
+    public async Task An_echo_is_this_nodes_own_word_of_after_the_call_and_through_the_present_subscription()
+    {
+        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        Assert.Null(await _channel.SendHeartbeatAsync());
+        var before = _transport.Published.Last();
+        var echo = _channel.EchoAsync(CancellationToken.None);
+        var own = _transport.Published.Last();
+
+        _transport.Deliver(before);
+        _transport.Deliver(own with { Node = own.Node + 1 });
+        Assert.False(echo.IsCompleted);
+
+        // Said through the subscription that was interrupted, it proves nothing of this one; a later word does.
+        _transport.Interrupt();
+        _transport.Deliver(own);
+        Assert.False(echo.IsCompleted);
+        Assert.Null(await _channel.SendHeartbeatAsync());
+        _transport.Deliver(_transport.Published.Last());
+        Assert.Null(await echo.WaitAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
+    public async Task An_echo_serves_all_who_wait_and_who_leaves_takes_nobody_along()
+    {
+        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        using var leaving = new CancellationTokenSource();
+        var left = _channel.EchoAsync(leaving.Token);
+        var stays = _channel.EchoAsync(CancellationToken.None);
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+
+        _transport.Deliver(_transport.Published.Last());
+        Assert.Null(await stays.WaitAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_sent_is_not_waited_for()
+    {
+        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        _transport.Fails = true;
+
+        Assert.IsType<TimeoutException>(await _channel.EchoAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task The_lag_is_the_age_of_the_last_own_word_and_gaps_are_counted()
+    {
+        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        Assert.Null(await _channel.SendHeartbeatAsync());
+        _clock.Advance(TimeSpan.FromMilliseconds(70));
+        _transport.Deliver(_transport.Published.Last());
+        Assert.Equal(70, _channel.Lag);
+
+        foreach (var sequence in (long[])[1, 2, 4, 5, 9])
+        {
+            _transport.Deliver(new BackplaneBatch(_channel.Node + 1, sequence, 0, 0, []));
+        }
+
+        Assert.Equal(2, _channel.Gaps);
+    }
+
+    private sealed class Deaf : IBackplaneListener
+    {
+        public void OnMessage(in BackplaneMessage message)
+        {
+        }
+
+        public void OnHeard(long sentAt)
+        {
+        }
+
+        public void OnMissed(string cause)
+        {
+        }
+
+        public void OnInterrupted(string cause)
+        {
+        }
+
+        public void OnServerRestored()
+        {
+        }
+    }
+}
