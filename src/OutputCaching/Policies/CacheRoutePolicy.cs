@@ -23,7 +23,6 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         var http = context.HttpContext;
         var scope = scopes.Of(http);
         var status = CacheStatus.Attach(http, options.Value.SendCacheStatus);
-        http.Features.Set<ICacheRouteFeature>(new RouteResponse());
         context.EnableOutputCaching = true;
         if ((RequestRules.WhyNot(context, route) ?? MissingTenant(http, scope)) is { } reason)
         {
@@ -119,6 +118,8 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
 
     private static void Bypass(OutputCacheContext context, CacheStatus status, string reason)
     {
+        // For an endpoint that speaks to it in any case.
+        context.HttpContext.Features.Set<ICacheRouteFeature>(new RouteResponse());
         context.EnableOutputCaching = false;
         context.AllowCacheLookup = false;
         context.AllowCacheStorage = false;

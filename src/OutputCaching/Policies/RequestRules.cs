@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.OutputCaching;
@@ -8,6 +9,8 @@ namespace Larder.Http;
 /// <summary>Which requests the cache leaves alone.</summary>
 internal static class RequestRules
 {
+    private static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, char.MaxValue + 1).Select(code => (char)code).Where(char.IsControl)]);
+
     /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be cached.</summary>
     public static string? WhyNot(OutputCacheContext context, CacheRouteAttribute route)
     {
@@ -59,5 +62,5 @@ internal static class RequestRules
         return false;
     }
 
-    private static bool Has(string? text) => text is not null && text.Any(char.IsControl);
+    private static bool Has(string? text) => text.AsSpan().ContainsAny(Controls);
 }

@@ -31,7 +31,7 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     private Task? _refresh;
     private Task? _elsewhere;
     private Task? _load;
-    private string? _ticket;
+    private long _ticket;
     private bool _ended;
 
     /// <summary>The page from the cache; null if there is none.</summary>
@@ -61,7 +61,18 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     public bool IsCutShort => _leadToken.IsCancellationRequested || _lifetime is { IsAborted: true } || (_lifetime is null && http.RequestAborted.IsCancellationRequested);
 
     /// <summary>The key that the middleware is given: it leads the store here, and nowhere once the request has ended.</summary>
-    public string Ticket => _ticket ??= store.Issue(this);
+    public string Ticket
+    {
+        get
+        {
+            if (_ticket == 0)
+            {
+                _ticket = store.Issue(this);
+            }
+
+            return store.KeyOf(_ticket);
+        }
+    }
 
     /// <summary>Asks the engine. Afterwards there is a page, or this request computes it, or it is served past the cache.</summary>
     public async ValueTask FindAsync(CacheEntryPolicy policy, string[] tags)
@@ -229,7 +240,7 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     {
         // A response that was complete, and that the middleware did not hand over, was too large to be stored.
         End(Terms is null ? PageOutcome.Failed : PageOutcome.NotStored);
-        if (_ticket is not null)
+        if (_ticket != 0)
         {
             store.Withdraw(_ticket);
         }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Globalization;
 using Larder.Engine;
@@ -16,12 +17,15 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
     /// <summary>In a key of the framework's: the page has no owner that is known, so it is not kept.</summary>
     public const string Unshared = "larder:unshared:";
 
-    private const string TicketMark = "larder:ticket:";
-    private const int TicketLength = 14 + 16;
+    private const int NumberLength = 16;
 
     private static readonly CacheEntryPolicy LookOnly = new() { Flags = HybridCacheEntryFlags.DisableUnderlyingData };
 
-    private readonly ConcurrentDictionary<string, PageRequest> _tickets = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<long, PageRequest> _tickets = new();
+
+    // A path may hold any text. Nobody outside of this process knows this one, so nobody can write another's ticket.
+    private readonly string _ticketMark = $"larder:ticket:{RandomId.Next():x16}{RandomId.Next():x16}:";
+    private long _lastTicket;
     private int _waiting;
 
     public CacheEngine Engine => engine;
@@ -34,15 +38,24 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
 
     public void Waiting(int change) => Interlocked.Add(ref _waiting, change);
 
-    /// <summary>A text that nobody can guess and that leads to the request until it is withdrawn.</summary>
-    public string Issue(PageRequest request)
+    /// <summary>Notes a request until it is withdrawn, under a number that no other has.</summary>
+    public long Issue(PageRequest request)
     {
-        var ticket = string.Create(CultureInfo.InvariantCulture, $"{TicketMark}{RandomId.Next():x16}");
+        var ticket = Interlocked.Increment(ref _lastTicket);
         _tickets[ticket] = request;
         return ticket;
     }
 
-    public void Withdraw(string ticket) => _tickets.TryRemove(ticket, out _);
+    /// <summary>A key that leads to the request, and that nobody can guess.</summary>
+    public string KeyOf(long ticket) => string.Create(_ticketMark.Length + NumberLength, (_ticketMark, ticket), static (text, state) =>
+    {
+        state._ticketMark.CopyTo(text);
+        Span<byte> number = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(number, state.ticket);
+        _ = Convert.TryToHexStringLower(number, text[state._ticketMark.Length..], out _);
+    });
+
+    public void Withdraw(long ticket) => _tickets.TryRemove(ticket, out _);
 
     public async ValueTask<byte[]?> GetAsync(string key, CancellationToken cancellationToken)
     {
@@ -113,14 +126,19 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
     // The framework puts more around what it was given.
     private bool IsTicket(string key, out PageRequest? request)
     {
-        var at = key.LastIndexOf(TicketMark, StringComparison.Ordinal);
+        request = null;
+        var at = key.AsSpan().IndexOf(_ticketMark);
         if (at < 0)
         {
-            request = null;
             return false;
         }
 
-        _tickets.TryGetValue(key.Substring(at, Math.Min(TicketLength, key.Length - at)), out request);
+        var rest = key.AsSpan(at + _ticketMark.Length);
+        if (rest.Length >= NumberLength && long.TryParse(rest[..NumberLength], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var ticket))
+        {
+            _tickets.TryGetValue(ticket, out request);
+        }
+
         return true;
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OutputCaching;
 
 namespace Larder.Http;
@@ -12,6 +13,12 @@ internal sealed class PlainPagePolicy(HttpScopeAccess scopes) : IOutputCachePoli
 
     public ValueTask CacheRequestAsync(OutputCacheContext context, CancellationToken cancellation)
     {
+        if (context.HttpContext.GetEndpoint()?.Metadata.GetMetadata<IOutputCachePolicy>() is CacheRouteAttribute)
+        {
+            // Its keys stand in the scope themselves.
+            return default;
+        }
+
         // Without its scope a request shares nothing with any other.
         context.CacheVaryByRules.VaryByValues[Name] = scopes.TryFind(context.HttpContext) is { } scope
             ? PageScope.Text(scope)
