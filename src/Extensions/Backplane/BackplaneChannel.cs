@@ -321,9 +321,9 @@ internal sealed class BackplaneChannel : IAsyncDisposable
                 {
                     _ownHeard = batch.Sequence;
                     Volatile.Write(ref _lag, _clock.Now - batch.SentAt);
+                    _listener!.OnHeard(batch.SentAt);
                     _ownHeardNext?.SetResult();
                     _ownHeardNext = null;
-                    _listener!.OnHeard(batch.SentAt);
                 }
             }
 

@@ -72,7 +72,7 @@ internal sealed class LarderHealthCheck(
         }
 
         var complaints = findings.Where(finding => status != HealthStatus.Healthy && finding?.Status == status).Select(static finding => finding!.Description);
-        var description = status == HealthStatus.Healthy ? (connection is null ? "In memory; no server is configured." : "The server answers.") : string.Join(' ', complaints);
+        var description = status == HealthStatus.Healthy ? (connection is not null ? "The server answers." : level == "memory" ? "In memory; no server is configured." : "The second level answers.") : string.Join(' ', complaints);
         return new Outcome(status, description, data, time.GetTimestamp());
     }
 

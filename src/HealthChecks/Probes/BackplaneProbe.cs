@@ -25,6 +25,7 @@ internal sealed class BackplaneProbe(CacheEngine engine, LarderHealthOptions opt
         return State(Finding.Of(
             unhealthy: null,
             took >= options.DegradedLatency ? string.Create(CultureInfo.InvariantCulture, $"A message to the nodes takes {took.TotalMilliseconds:0} ms to arrive.")
+                : !engine.IsTrusted ? "This node does not yet know all that the others have said; it compares what it holds with the server."
                 : engine.PendingCount != 0 ? "Invalidations wait to be told to the other nodes."
                 : null)
             .With("roundTripMilliseconds", Math.Round(took.TotalMilliseconds, 2)));

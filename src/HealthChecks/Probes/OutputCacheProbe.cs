@@ -14,12 +14,12 @@ internal sealed class OutputCacheProbe(IOutputCacheStore store, TimeProvider tim
 
     public string Name => "outputCache";
 
-    /// <summary>One at a time: a store of somebody else's may take as long as it likes.</summary>
+    /// <summary>One at a time: a store of somebody else's may take as long as it likes, and even block its caller.</summary>
     public Task<Finding?> ProbeAsync(ProbeRun run, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            return _running = _running is { IsCompleted: false } ? _running : TryAsync();
+            return _running = _running is { IsCompleted: false } ? _running : Task.Run(TryAsync, CancellationToken.None);
         }
     }
 

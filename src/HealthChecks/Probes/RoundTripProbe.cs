@@ -25,7 +25,7 @@ internal sealed class RoundTripProbe(CacheEngine engine, TimeProvider time) : IH
     {
         lock (_lock)
         {
-            return _running = _running is { IsCompleted: false } ? _running : TryAsync();
+            return _running = _running is { IsCompleted: false } ? _running : Task.Run(TryAsync, CancellationToken.None);
         }
     }
 

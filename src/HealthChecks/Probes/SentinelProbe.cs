@@ -23,7 +23,7 @@ internal sealed class SentinelProbe(TimeProvider time) : IHealthProbe
         }
 
         var view = await run.ServerAsync().ConfigureAwait(false);
-        if (string.IsNullOrEmpty(ConfigurationOptions.Parse(view.Multiplexer.Configuration).ServiceName))
+        if (!view.Multiplexer.Configuration.Contains("serviceName=", StringComparison.OrdinalIgnoreCase))
         {
             return null;
         }

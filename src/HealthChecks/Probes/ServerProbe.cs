@@ -27,15 +27,15 @@ internal sealed class ServerProbe(LarderHealthOptions options, TimeProvider time
         // One master of a cluster that does not answer must not hide what the others say.
         var answers = await Task.WhenAll(connected.Select(node => PingAsync(node, cancellationToken))).ConfigureAwait(false);
         var silent = view.Masters.Count - answers.Count(static answer => answer.Failure is null);
-        if (silent == view.Masters.Count || (silent != 0 && !view.IsCluster && answers.All(static answer => answer.Failure is not null)))
+        if (answers.All(static answer => answer.Failure is not null))
         {
-            throw answers.First(static answer => answer.Failure is not null).Failure!;
+            throw answers[0].Failure!;
         }
 
         var latency = answers.Where(static answer => answer.Failure is null).Max(static answer => answer.Latency);
         var finding = Finding.Of(
             latency >= options.UnhealthyLatency ? Slow(latency) : null,
-            silent != 0 && view.IsCluster ? string.Create(CultureInfo.InvariantCulture, $"{silent} of {view.Masters.Count} masters do not answer; memory still serves.")
+            silent != 0 ? string.Create(CultureInfo.InvariantCulture, $"{silent} of {view.Masters.Count} masters do not answer; memory still serves.")
                 : latency >= options.DegradedLatency ? Slow(latency) : null);
         finding.With("latencyMilliseconds", Math.Round(latency.TotalMilliseconds, 2)).With("masters", view.Masters.Count).With("silentMasters", silent == 0 ? null : silent);
         if (options.ShowDetails)

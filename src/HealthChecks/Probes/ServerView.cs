@@ -11,14 +11,18 @@ internal sealed class ServerView
     {
         Multiplexer = multiplexer;
         var nodes = multiplexer.GetServers().Where(static server => server.ServerType != ServerType.Sentinel).Select(server => new ServerNode(server, ending)).ToArray();
-        Masters = [.. nodes.Where(static node => node.Server is { IsReplica: false })];
-        Replicas = [.. nodes.Where(static node => node.Server is { IsReplica: true, IsConnected: true })];
         IsCluster = nodes.Any(static node => node.Server is { ServerType: ServerType.Cluster });
+
+        // The client never forgets a node. One that it has lost counts only while it is said to have slots: it may have been taken away on purpose.
+        var owners = nodes.FirstOrDefault(static node => node.Server is { IsConnected: true, ServerType: ServerType.Cluster })?.Server.ClusterConfiguration?.Nodes
+            .Where(static node => node is { IsReplica: false, Slots.Count: > 0 }).Select(static node => node.EndPoint).ToHashSet();
+        Masters = [.. nodes.Where(node => node.Server is { IsReplica: false } server && (server.IsConnected || owners?.Contains(server.EndPoint) is true))];
+        Replicas = [.. nodes.Where(static node => node.Server is { IsReplica: true, IsConnected: true })];
     }
 
     public IConnectionMultiplexer Multiplexer { get; }
 
-    /// <summary>All that the client takes for masters, whether it has them or not.</summary>
+    /// <summary>The masters to which it is connected, and those of a cluster to which it should be.</summary>
     public IReadOnlyList<ServerNode> Masters { get; }
 
     /// <summary>The replicas to which it is connected.</summary>

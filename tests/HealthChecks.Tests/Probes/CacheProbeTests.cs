@@ -101,10 +101,12 @@ public sealed class CacheProbeTests
         await app.UntilAsync(HealthStatus.Healthy);
     }
 
-    [Fact]
-    public async Task A_store_of_pages_that_hangs_is_left_in_time_and_asked_no_more_until_it_answers()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_store_of_pages_that_hangs_is_left_in_time_and_asked_no_more_until_it_answers(bool blocksItsCaller)
     {
-        var store = new FickleStore { Hangs = new TaskCompletionSource() };
+        var store = new FickleStore { Hangs = new TaskCompletionSource(), Blocks = blocksItsCaller };
         await using var app = await HealthApp.StartAsync(services =>
         {
             services.AddSingleton<IOutputCacheStore>(store);
@@ -145,6 +147,8 @@ public sealed class CacheProbeTests
 
         public TaskCompletionSource? Hangs { get; set; }
 
+        public bool Blocks { get; set; }
+
         public int Stored { get; private set; }
 
         public ValueTask EvictByTagAsync(string tag, CancellationToken cancellationToken)
@@ -164,6 +168,11 @@ public sealed class CacheProbeTests
             Stored++;
             if (Hangs is { } hangs)
             {
+                if (Blocks)
+                {
+                    hangs.Task.Wait(CancellationToken.None);
+                }
+
                 await hangs.Task;
             }
 

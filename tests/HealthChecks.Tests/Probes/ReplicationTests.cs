@@ -105,6 +105,23 @@ public sealed class ReplicationTests
         await app.UntilAsync(HealthStatus.Healthy);
     }
 
+    [ServerFact(ServerKind.RedisCluster)]
+    public async Task After_a_failover_the_dead_master_is_a_lost_node_and_the_server_is_healthy()
+    {
+        await using var cluster = await TestServers.StartNewClusterAsync(ServerKind.RedisCluster);
+        await using var app = await HealthApp.WatchAsync(cluster.ConnectionString);
+        await app.UntilAsync(HealthStatus.Healthy);
+
+        await cluster.KillMasterAsync(0);
+        var server = await app.UntilAsync("server", "Healthy");
+        Assert.Equal(3, server.GetProperty("masters").GetInt32());
+        await app.UntilAsync("roundTrip", "Healthy");
+        Assert.Equal(1, (await app.UntilAsync("cluster", "Degraded")).GetProperty("failedNodes").GetInt32());
+
+        await cluster.RestoreAsync();
+        await app.UntilAsync(HealthStatus.Healthy);
+    }
+
     [ServerFact(ServerKind.Sentinel)]
     public async Task A_failover_is_degraded_while_it_lasts()
     {
