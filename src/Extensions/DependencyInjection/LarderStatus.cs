@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Larder.Distributed;
 using Larder.Redis;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Memory;
@@ -18,7 +19,7 @@ internal sealed class LarderStatus(IServiceProvider provider, LarderServer serve
         cancellationToken.ThrowIfCancellationRequested();
         var (backend, source) = server.Choice is { } choice ? (choice.Backend, choice.Source)
             : server.Connection is not null ? ("server", "UseRedis")
-            : provider.GetService<IDistributedCache>() is { } distributed && distributed.GetType() != typeof(MemoryDistributedCache) ? ("distributed cache", distributed.GetType().Name)
+            : DistributedStore.Registered(provider, marker) is { } distributed && distributed.GetType() != typeof(MemoryDistributedCache) ? ("distributed cache", distributed.GetType().Name)
             : ("memory", "no server is configured");
         var failure = server.Connection is { } connection ? await FailureAsync(connection, cancellationToken).ConfigureAwait(false) : null;
         var isCaching = options.Value.DefaultExpiration > TimeSpan.Zero;

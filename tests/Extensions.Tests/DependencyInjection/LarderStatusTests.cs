@@ -37,6 +37,76 @@ public sealed class LarderStatusTests
         Assert.Equal(("distributed cache", nameof(TestDistributedCache), true), (report.Backend, report.Source, report.IsReachable));
     }
 
+    [Theory]
+    [InlineData(false, "memory", "no server is configured")]
+    [InlineData(true, "distributed cache", nameof(TestDistributedCache))]
+    public async Task What_lies_under_the_scoped_distributed_cache_is_named(bool hasOwn, string backend, string source)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        if (hasOwn)
+        {
+            services.AddSingleton<IDistributedCache>(new TestDistributedCache(TimeProvider.System));
+        }
+
+        services.AddLarder().AddDistributedCache();
+        await using var provider = services.BuildServiceProvider();
+
+        var report = await provider.GetRequiredService<ILarderStatus>().GetAsync();
+        Assert.Equal((backend, source, true), (report.Backend, report.Source, report.IsReachable));
+    }
+
+    [ServerTheory(ServerKind.Redis)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_start_that_fails_shows_no_password_wherever_one_looks(bool isAway)
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        if (isAway)
+        {
+            await server.KillAsync();
+        }
+        else
+        {
+            await using var admin = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(server.ConnectionString);
+            await admin.GetDatabase().ExecuteAsync("CONFIG", "SET", "requirepass", "another");
+        }
+
+        var password = $"s3cr3t{Guid.NewGuid():N}";
+        var user = $"us3r{Guid.NewGuid():N}";
+        var log = new CompleteLog();
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
+        services.AddLarder(options =>
+        {
+            options.OnReadFailure = options.OnWriteFailure = options.OnInvalidationFailure = SecondLevelFailure.Throw;
+            options.LogsCalls = true;
+        }).UseRedis($"redis://{user}:{password}@127.0.0.1:{server.Port}?timeout=1").AddDistributedCache();
+        await using var provider = services.BuildServiceProvider();
+        await StartAsync(provider);
+        var said = new List<string>();
+        async Task HearAsync(Func<Task> call) => said.Add((await Record.ExceptionAsync(call))?.ToString() ?? "");
+        var cache = provider.GetRequiredService<HybridCache>();
+        for (var i = 0; i < 5; i++)
+        {
+            await HearAsync(async () => await cache.GetOrCreateAsync("key", _ => new ValueTask<int>(1)));
+            await HearAsync(async () => await cache.SetAsync("key", 1));
+            await HearAsync(async () => await cache.RemoveByTagAsync("tag"));
+            await HearAsync(async () => await provider.GetRequiredService<ICacheCounters>().IncrementAsync("key"));
+            await HearAsync(async () => await provider.GetRequiredService<ICacheLocks>().TryAcquireAsync("key"));
+            await HearAsync(async () => await provider.GetRequiredService<IDistributedCache>().GetAsync("key"));
+            await HearAsync(async () => await (await provider.GetRequiredService<ILarderConnection>().GetDatabaseAsync()).PingAsync());
+        }
+
+        var report = await provider.GetRequiredService<ILarderStatus>().GetAsync();
+        said.Add(report.ToString() + string.Join(',', report.Settings));
+        Assert.False(report.IsReachable);
+        Assert.Contains(said, text => text.Contains(nameof(SecondLevelException), StringComparison.Ordinal));
+        await Poll.UntilAsync(() => log.Lines.Any(line => line.Contains("memory until it can", StringComparison.Ordinal)), "the start is reported");
+        Assert.All([.. said, .. log.Lines], text => Assert.DoesNotContain(password, text, StringComparison.Ordinal));
+        Assert.All([.. said, .. log.Lines], text => Assert.DoesNotContain(user, text, StringComparison.Ordinal));
+    }
+
     [ServerFact(ServerKind.Redis)]
     public async Task A_server_that_is_away_neither_stops_nor_delays_the_start_and_is_used_when_it_is_back()
     {
@@ -158,6 +228,28 @@ public sealed class LarderStatusTests
     private sealed class Provider(TestLog log) : ILoggerProvider
     {
         public ILogger CreateLogger(string categoryName) => log;
+
+        public void Dispose()
+        {
+        }
+    }
+
+    /// <summary>All that is logged at any level, with the exceptions.</summary>
+    private sealed class CompleteLog : ILoggerProvider, ILogger
+    {
+        private readonly System.Collections.Concurrent.ConcurrentQueue<string> _lines = new();
+
+        public IReadOnlyCollection<string> Lines => _lines;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            _lines.Enqueue(formatter(state, exception) + exception);
 
         public void Dispose()
         {
