@@ -75,6 +75,41 @@ public sealed class CounterOutageTests
         Assert.Equal(0, await other.Services.GetRequiredService<ICacheCounters>().GetAsync("key"));
     }
 
+    [ServerFact(ServerKind.Redis)]
+    public async Task A_clear_that_the_server_could_not_be_told_holds_on_this_node_from_its_first_answer_on()
+    {
+        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+        await using var proxy = ChaosProxy.Start(server);
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddLarder(options => options.SecondLevelTimeout = TimeSpan.FromSeconds(20)).UseRedis(proxy.EndPoint);
+        await using var node = await CacheNode.StartAsync(services);
+        var counters = node.Services.GetRequiredService<ICacheCounters>().InScope(new CacheScope("acme"));
+        Assert.Equal(7, await counters.IncrementAsync("key", 7));
+        proxy.Mode = ChaosMode.Refuse;
+        proxy.DropConnections();
+        await Poll.UntilAsync(async () => await Record.ExceptionAsync(() => counters.GetAsync("key").AsTask()) is SecondLevelException, "the server is away");
+        await node.Services.GetRequiredService<ICacheAdmin>().ClearTenantAsync("acme");
+        proxy.Mode = ChaosMode.Forward;
+        long? count = null;
+        await Poll.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    count = await counters.IncrementAsync("key");
+                    return true;
+                }
+                catch (SecondLevelException)
+                {
+                    return false;
+                }
+            },
+            "the server counts again");
+
+        Assert.Equal(1, count);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
