@@ -39,13 +39,20 @@ public sealed class CacheProbeTests
         await using var app = await HealthApp.WatchAsync($"{server.ConnectionString},protocol=resp2", timeout: TimeSpan.FromSeconds(1));
         await app.UntilAsync(HealthStatus.Healthy);
 
-        // Publishing goes on; what is heard is another channel.
-        await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels");
+        await server.CommandAsync("ACL", "SETUSER", "default", "-subscribe");
         await server.DropClientsAsync();
-        await app.UntilAsync("backplane", "Degraded");
-        await app.UntilAsync("server", "Healthy");
+        await Poll.UntilAsync(
+            async () =>
+            {
+                var data = (await app.EntryAsync()).GetProperty("data");
+                return Says("server", "Healthy") && Says("breakers", "Healthy") && Says("roundTrip", "Healthy") && Says("backplane", "Degraded")
+                    && data.GetProperty("backplane").GetProperty("description").GetString() == "This node does not hear the others; it compares what it holds with the server.";
 
-        await server.CommandAsync("ACL", "SETUSER", "default", "allchannels");
+                bool Says(string probe, string status) => data.GetProperty(probe).GetProperty("status").GetString() == status;
+            },
+            "everything but hearing works");
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "+subscribe");
         await server.DropClientsAsync();
         await app.UntilAsync(HealthStatus.Healthy);
     }
