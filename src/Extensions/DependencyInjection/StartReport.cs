@@ -1,4 +1,7 @@
 using Larder.Diagnostics;
+using Larder.Hybrid;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -7,7 +10,7 @@ namespace Larder;
 /// <summary>
 /// Logs once, when the application's host starts, what the cache runs on. A wrong address stops the start, as any wrong option does; a server that does not answer neither stops nor delays it.
 /// </summary>
-internal sealed class StartReport(ILarderStatus status, ILoggerFactory loggers) : IHostedService, IDisposable
+internal sealed class StartReport(ILarderStatus status, IServiceProvider provider, ILoggerFactory loggers) : IHostedService, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private Task _reporting = Task.CompletedTask;
@@ -29,6 +32,12 @@ internal sealed class StartReport(ILarderStatus status, ILoggerFactory loggers) 
     private async Task ReportAsync()
     {
         var logger = loggers.CreateLogger("Larder.Cache");
+        if (provider.GetService<HybridCache>() is not ScopedHybridCache and { } other)
+        {
+            // Nothing stops an application from wrapping what AddLarder gave it, or from replacing it for a test. By mistake it would lose the wall between tenants.
+            logger.HybridCacheReplaced(other.GetType().ToString());
+        }
+
         var report = await status.GetAsync(_stopping.Token).ConfigureAwait(false);
         var settings = string.Join(", ", report.Settings.Select(setting => $"{setting.Key}={setting.Value}"));
         if (report.IsReachable)

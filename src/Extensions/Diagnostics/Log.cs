@@ -86,6 +86,9 @@ internal static partial class Log
     [LoggerMessage(43, LogLevel.Warning, "The cache is to use {Backend} ({Source}), and runs on this node's memory until it can: {Reason} {Settings}")]
     public static partial void StartedWithoutServer(this ILogger logger, string backend, string source, string reason, string settings);
 
+    [LoggerMessage(44, LogLevel.Warning, "The application's HybridCache is {Type}, registered after AddLarder(). If it does not hand its calls to Larder's, no entry knows its tenant. Register it before AddLarder() to have it wrapped.")]
+    public static partial void HybridCacheReplaced(this ILogger logger, string type);
+
     [LoggerMessage(50, LogLevel.Error, "A handler of the application failed ({Subject}); the cache goes on. {Suppressed} more like it since the last such message.")]
     public static partial void HandlerFailed(this ILogger logger, Exception exception, string subject, long suppressed);
 

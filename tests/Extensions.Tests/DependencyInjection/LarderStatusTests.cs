@@ -22,8 +22,22 @@ public sealed class LarderStatusTests
         await Poll.UntilAsync(() => log.Find("The cache uses").Length != 0, "the start is reported");
 
         Assert.Contains("memory", Assert.Single(log.Find("The cache")), StringComparison.Ordinal);
+        Assert.Empty(log.Find("The application's HybridCache is"));
         var report = await provider.GetRequiredService<ILarderStatus>().GetAsync();
         Assert.Equal(("memory", true, true, "cache"), (report.Backend, report.IsReachable, report.IsCaching, report.Settings["Prefix"]));
+    }
+
+    [Fact]
+    public async Task A_cache_that_takes_the_place_of_Larders_is_named_at_the_start()
+    {
+        var log = new TestLog();
+        var services = Services(log, larder => { });
+        services.AddSingleton<HybridCache>(new ForeignHybridCache(TimeProvider.System));
+        await using var provider = services.BuildServiceProvider();
+        await StartAsync(provider);
+        await Poll.UntilAsync(() => log.Find("The cache uses").Length != 0, "the start is reported");
+
+        Assert.Contains(nameof(ForeignHybridCache), Assert.Single(log.Find("The application's HybridCache is")), StringComparison.Ordinal);
     }
 
     [Fact]
