@@ -76,6 +76,8 @@ public sealed class ServerProbeTests
         Assert.Equal((200, "Degraded"), (status, json.GetProperty("status").GetString()));
         Assert.DoesNotContain("127.0.0.1", text, StringComparison.Ordinal);
         Assert.DoesNotContain("Exception", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"error\"", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"endpoints\"", text, StringComparison.Ordinal);
 
         await server.RestartAsync();
         await app.UntilAsync(HealthStatus.Healthy);
