@@ -43,18 +43,39 @@ internal sealed class CacheNotifications(CacheEngine engine, RedisConnection? se
 
         var queue = new HandlerQueue<CacheExpiration>("expiration", _limiter, logger);
         queue.Add(handler);
-        var queued = await expirations.SubscribeAsync(physicalKey =>
+        var subscribing = expirations.SubscribeAsync(physicalKey =>
         {
             if (TryRead(physicalKey, out var expiration))
             {
                 queue.Post(expiration);
             }
-        }).WaitAsync(cancellationToken).ConfigureAwait(false);
-        return new CacheExpirationSubscription(isOn is true, () => queue.Dropped, async () =>
-        {
-            queue.Complete();
-            await queued.DisposeAsync().ConfigureAwait(false);
         });
+        try
+        {
+            var subscription = await subscribing.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return new CacheExpirationSubscription(isOn is true, () => queue.Dropped, async () =>
+            {
+                queue.Complete();
+                await subscription.DisposeAsync().ConfigureAwait(false);
+            });
+        }
+        catch
+        {
+            // The server may still take it. Its caller has nothing to end it with.
+            queue.Complete();
+            _ = EndAsync(subscribing);
+            throw;
+        }
+    }
+
+    private static async Task EndAsync(Task<IAsyncDisposable> subscribing)
+    {
+        await ((Task)subscribing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (subscribing.IsCompletedSuccessfully)
+        {
+            var subscription = await subscribing.ConfigureAwait(false);
+            await subscription.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
     // Stamps, leases, counters and what belongs to others expires too.

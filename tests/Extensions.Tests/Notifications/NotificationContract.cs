@@ -242,6 +242,16 @@ public abstract class NotificationContract : LarderContract
     }
 
     [ContractFact]
+    public async Task A_gap_in_what_the_others_say_is_told_to_every_reader()
+    {
+        await using var reading = new Reading(Notifications(Node).ReadInvalidationsAsync(Acme));
+        ((Larder.Backplane.IBackplaneListener)Node.Engine!).OnMissed("a gap");
+        var gap = await reading.NextAsync();
+
+        Assert.Equal((CacheInvalidationKind.Unknown, null, null, false), (gap.Kind, gap.Scope, gap.Name, gap.IsLocal));
+    }
+
+    [ContractFact]
     public async Task Pages_are_no_entries_that_a_listener_knows()
     {
         var notifications = Notifications(Node);

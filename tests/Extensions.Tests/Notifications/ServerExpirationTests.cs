@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Larder.Hybrid;
 using Larder.Tests.Shared;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection;
@@ -53,6 +54,10 @@ public sealed class ServerExpirationTests
         Assert.True(subscription.IsConfirmed);
         var scope = new CacheScope("ac:me", null, "{users}");
         var cache = provider.GetRequiredService<HybridCache>().InScope(scope);
+
+        // Pages are the output cache's own.
+        var engine = ((ScopedHybridCache)provider.GetRequiredService<HybridCache>()).Engine;
+        await engine.SetAsync(engine.Scope(scope).Pages, "page", "html", new HybridCacheEntryOptions { Expiration = TimeSpan.FromMilliseconds(50) }, null, null, default);
         var options = new HybridCacheEntryOptions { Expiration = TimeSpan.FromMilliseconds(300) };
         foreach (var key in keys)
         {
