@@ -19,7 +19,7 @@ public abstract class PurgeRaceTests(ServerKind kind)
         ((HookedProxy)multiplexer).Replace(nameof(IConnectionMultiplexer.GetDatabase), _ => database);
         await using var connection = new RedisConnection(() => Task.FromResult(multiplexer), owned: false);
         var prefix = $"larder-{Guid.NewGuid():N}";
-        await using var engine = TestEngine.Create(new RedisSecondLevel(connection, $"{prefix}:1:", TimeSpan.FromSeconds(5)), null, options => (options.Prefix, options.Version) = (prefix, "1"));
+        await using var engine = TestEngine.Create(new RedisSecondLevel(connection, $"{prefix}:1:", TimeSpan.FromSeconds(5)), null, options => (options.Prefix, options.Version, options.SecondLevelTimeout) = (prefix, "1", TimeSpan.FromSeconds(20)));
         Assert.Equal($"{prefix}:1:", engine.ApplicationPrefix);
         var scope = engine.Scope(CacheScope.Raw);
         await engine.SetAsync(scope, "other", "old", null, ["tag"], null, default);
@@ -39,7 +39,7 @@ public abstract class PurgeRaceTests(ServerKind kind)
 
         Assert.Equal(1, sets);
         Assert.Equal("new", (await engine.TryGetAsync<string>(scope, "key", default)).Value);
-        await using var reader = TestEngine.Create(new RedisSecondLevel(connection, $"{prefix}:1:", TimeSpan.FromSeconds(5)), null, options => (options.Prefix, options.Version) = (prefix, "1"));
+        await using var reader = TestEngine.Create(new RedisSecondLevel(connection, $"{prefix}:1:", TimeSpan.FromSeconds(5)), null, options => (options.Prefix, options.Version, options.SecondLevelTimeout) = (prefix, "1", TimeSpan.FromSeconds(20)));
         Assert.Equal("new", (await reader.TryGetAsync<string>(reader.Scope(CacheScope.Raw), "key", default)).Value);
         Assert.False(await client.GetDatabase().KeyExistsAsync(scope.PhysicalKey("other")));
         Assert.True(purged.Removed >= 1);

@@ -14,10 +14,10 @@ public sealed class ManyOutageTests
     [Fact]
     public async Task Who_wants_to_know_what_was_not_read_is_told_also_if_only_the_stamps_were_not()
     {
-        await using var writer = TestEngine.Create(_server.Connect(), null);
+        await using var writer = TestEngine.Create(_server.Connect(), null, TestEngine.Patient);
         await Of(writer).SetAsync("key", 1, entry => entry.Tag("tag"));
         var level = new HookedSecondLevel(_server.Connect());
-        await using var reader = TestEngine.Create(level, null, options => options.OnReadFailure = SecondLevelFailure.Throw);
+        await using var reader = TestEngine.Create(level, null, options => (options.OnReadFailure, options.SecondLevelTimeout) = (SecondLevelFailure.Throw, TimeSpan.FromSeconds(20)));
         level.Before = (call, group) => call == LevelCall.GetStamp && group.EndsWith(":tag", StringComparison.Ordinal) ? throw new IOException("down") : Task.CompletedTask;
 
         await Assert.ThrowsAsync<SecondLevelException>(async () => await Of(reader).GetAsync<int>("key"));
@@ -31,7 +31,7 @@ public sealed class ManyOutageTests
     {
         var clock = new SteppedClock();
         var level = new HookedSecondLevel(_server.Connect());
-        await using var engine = TestEngine.Create(level, null, time: clock);
+        await using var engine = TestEngine.Create(level, null, TestEngine.Patient, clock);
         await Of(engine).SetAsync("key", 1, entry => entry.Tag("tag"));
 
         // Old enough to be compared, and young enough to be served without.
@@ -45,14 +45,14 @@ public sealed class ManyOutageTests
     public async Task A_call_for_many_pays_for_one_silence()
     {
         string[] keys = [.. Enumerable.Range(0, 100).Select(i => $"k{i}")];
-        await using var writer = TestEngine.Create(_server.Connect(), null);
+        await using var writer = TestEngine.Create(_server.Connect(), null, TestEngine.Patient);
         foreach (var key in keys)
         {
             await Of(writer).SetAsync(key, 1, entry => entry.Tag("tag of " + key));
         }
 
         var level = new HookedSecondLevel(_server.Connect());
-        await using var reader = TestEngine.Create(level, null);
+        await using var reader = TestEngine.Create(level, null, TestEngine.Patient);
         var asked = 0;
         level.Before = (call, group) =>
         {

@@ -17,8 +17,8 @@ public sealed class ManyRaceTests : IAsyncDisposable
     public ManyRaceTests()
     {
         _level = new HookedSecondLevel(_server.Connect());
-        _engine = TestEngine.Create(_level, null);
-        _other = TestEngine.Create(_server.Connect(), null);
+        _engine = TestEngine.Create(_level, null, TestEngine.Patient);
+        _other = TestEngine.Create(_server.Connect(), null, TestEngine.Patient);
     }
 
     public async ValueTask DisposeAsync()

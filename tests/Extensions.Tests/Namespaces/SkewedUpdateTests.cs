@@ -16,8 +16,8 @@ public sealed class SkewedUpdateTests : IAsyncDisposable
     {
         var clock = new SteppedClock();
         clock.Advance(TimeSpan.FromMinutes(10));
-        _ahead = TestEngine.Create(_level, null, time: clock);
-        _engine = TestEngine.Create(_level, null, time: new SteppedClock());
+        _ahead = TestEngine.Create(_level, null, TestEngine.Patient, time: clock);
+        _engine = TestEngine.Create(_level, null, TestEngine.Patient, time: new SteppedClock());
     }
 
     public async ValueTask DisposeAsync()

@@ -15,7 +15,7 @@ public sealed class UpdateOutageTests : IAsyncDisposable
     public UpdateOutageTests()
     {
         _level = new HookedSecondLevel(new MemoryServer().Connect());
-        _engine = TestEngine.Create(_level, null);
+        _engine = TestEngine.Create(_level, null, TestEngine.Patient);
         _cache = new CacheNamespace(_engine, null!, "area", null);
     }
 
@@ -93,8 +93,8 @@ public sealed class UpdateOutageTests : IAsyncDisposable
     {
         var server = new MemoryServer();
         var level = new HookedSecondLevel(server.Connect());
-        await using var engine = TestEngine.Create(level, null);
-        await using var other = TestEngine.Create(server.Connect(), null);
+        await using var engine = TestEngine.Create(level, null, TestEngine.Patient);
+        await using var other = TestEngine.Create(server.Connect(), null, TestEngine.Patient);
         level.After = (call, _) => call == LevelCall.Set ? throw new IOException("the answer was lost") : Task.CompletedTask;
         level.Before = (call, _) => call == LevelCall.Remove ? throw new IOException("down") : Task.CompletedTask;
         var (here, there) = (new CacheNamespace(engine, null!, "area", null), new CacheNamespace(other, null!, "area", null));

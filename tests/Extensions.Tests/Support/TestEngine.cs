@@ -10,6 +10,9 @@ namespace Larder.Tests.Engine;
 /// <summary>Engines without a container, for tests of what is inside.</summary>
 internal static class TestEngine
 {
+    /// <summary>A busy machine must not look like a second level that is away.</summary>
+    public static void Patient(LarderOptions options) => options.SecondLevelTimeout = TimeSpan.FromSeconds(20);
+
     public static CacheEngine InMemory(Action<LarderOptions>? configure = null, TimeProvider? time = null, Action<IServiceCollection>? register = null) =>
         Create(null, null, configure, time, register: register);
 
