@@ -2,6 +2,7 @@ using System.Globalization;
 using Larder.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 using Xunit;
 
 namespace Larder.Tests;
@@ -71,15 +72,18 @@ public sealed class ProbeCostTests
         await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
         await using var app = await HealthApp.WatchAsync(server.ConnectionString);
         await app.UntilAsync(HealthStatus.Healthy);
-        var health = app.Services.GetRequiredService<HealthCheckService>();
+        var registration = app.Services.GetRequiredService<IOptions<HealthCheckServiceOptions>>().Value.Registrations.First(check => check.Name == "redis");
+        var context = new HealthCheckContext { Registration = registration };
         await server.SuspendAsync();
         using var leaving = new CancellationTokenSource();
-        var left = health.CheckHealthAsync(leaving.Token);
-        var stays = health.CheckHealthAsync();
+
+        // Not through the health service, which may see the token before the check has begun.
+        var left = registration.Factory(app.Services).CheckHealthAsync(context, leaving.Token);
+        var stays = registration.Factory(app.Services).CheckHealthAsync(context);
         await leaving.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
         server.Resume();
-        Assert.Equal(2, (await stays).Entries.Count);
+        Assert.NotEmpty((await stays).Data);
     }
 }
