@@ -153,12 +153,18 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
         });
     }
 
-    ValueTask IOutputCachePolicy.CacheRequestAsync(OutputCacheContext context, CancellationToken cancellation) =>
-        CacheRoutePolicy.From(context).CacheRequestAsync(this, context);
+    ValueTask IOutputCachePolicy.CacheRequestAsync(OutputCacheContext context, CancellationToken cancellation)
+    {
+        var page = PageFeature.Of(context.HttpContext);
+        return page.Policy.CacheRequestAsync(this, context, page);
+    }
 
     ValueTask IOutputCachePolicy.ServeFromCacheAsync(OutputCacheContext context, CancellationToken cancellation) =>
-        CacheRoutePolicy.ServeFromCacheAsync(context);
+        CacheRoutePolicy.ServeFromCacheAsync(context, PageFeature.Of(context.HttpContext));
 
-    ValueTask IOutputCachePolicy.ServeResponseAsync(OutputCacheContext context, CancellationToken cancellation) =>
-        CacheRoutePolicy.From(context).ServeResponseAsync(this, context);
+    ValueTask IOutputCachePolicy.ServeResponseAsync(OutputCacheContext context, CancellationToken cancellation)
+    {
+        var page = PageFeature.Of(context.HttpContext);
+        return page.Policy.ServeResponseAsync(this, context, page);
+    }
 }

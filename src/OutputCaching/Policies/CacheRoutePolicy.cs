@@ -14,15 +14,11 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
 {
     private int _orderLogged;
 
-    public static CacheRoutePolicy From(OutputCacheContext context) =>
-        context.HttpContext.RequestServices.GetService<CacheRoutePolicy>()
-        ?? throw new InvalidOperationException("CacheRoute needs its services. Call services.AddLarder().AddOutputCaching().");
-
-    public async ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context)
+    public async ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
     {
         var http = context.HttpContext;
         var scope = scopes.Of(http);
-        var status = CacheStatus.Attach(http, options.Value.SendCacheStatus);
+        var status = CacheStatus.Attach(http, page, options.Value.SendCacheStatus);
         context.EnableOutputCaching = true;
         if ((RequestRules.WhyNot(context, route) ?? MissingTenant(http, scope)) is { } reason)
         {
@@ -43,9 +39,8 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         }
 
         // An error page that is cached too comes second on the same request.
-        http.Features.Get<PageRequest>()?.Dispose();
-        var request = new PageRequest(http, store, store.Engine.Scope(scope).Pages, key);
-        http.Features.Set(request);
+        page.Request?.Dispose();
+        var request = page.Request = new PageRequest(http, store, store.Engine.Scope(scope).Pages, key);
         http.Features.Set<ICacheRouteFeature>(request.Response);
         var terms = route.Terms(options.Value);
         status.Begin(request, terms, rules, store.Engine.Clock);
@@ -75,13 +70,13 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         }
     }
 
-    public static ValueTask ServeFromCacheAsync(OutputCacheContext context)
+    public static ValueTask ServeFromCacheAsync(OutputCacheContext context, PageFeature page)
     {
         var http = context.HttpContext;
-        if (http.Features.Get<PageRequest>() is { Found: { } page })
+        if (page.Request is { Found: { } found })
         {
-            CacheStatus.Of(http)?.Hit();
-            if (page.Status != StatusCodes.Status200OK)
+            page.Status?.Hit();
+            if (found.Status != StatusCodes.Status200OK)
             {
                 // Only a 200 can be "not modified"; the middleware does not ask.
                 http.Request.Headers.IfNoneMatch = default;
@@ -92,10 +87,10 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         return default;
     }
 
-    public ValueTask ServeResponseAsync(CacheRouteAttribute route, OutputCacheContext context)
+    public ValueTask ServeResponseAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
     {
         var http = context.HttpContext;
-        if (http.Features.Get<PageRequest>() is not { Leads: true } request)
+        if (page.Request is not { Leads: true } request)
         {
             context.AllowCacheStorage = false;
             return default;

@@ -30,26 +30,21 @@ internal sealed class CacheStatus
     private CacheStatus(bool isSent) => _isSent = isSent;
 
     /// <summary>The status of a request, sent with its response unless it is switched off.</summary>
-    public static CacheStatus Attach(HttpContext context, bool send)
+    public static CacheStatus Attach(HttpContext context, PageFeature page, bool send)
     {
-        // An error page that is cached too comes second on the same request.
-        var isSecond = Of(context) is not null;
-        var status = new CacheStatus(send);
-        context.Features.Set(status);
-        if (!isSecond)
+        if (page.Status is null)
         {
             context.Response.OnStarting(static state =>
             {
                 var http = (HttpContext)state;
-                Of(http)?.Write(http);
+                PageFeature.Of(http).Status?.Write(http);
                 return Task.CompletedTask;
             }, context);
         }
 
-        return status;
+        // An error page that is cached too comes second on the same request.
+        return page.Status = new CacheStatus(send);
     }
-
-    public static CacheStatus? Of(HttpContext context) => context.Features.Get<CacheStatus>();
 
     /// <summary>The cache leaves the request alone.</summary>
     public void Bypass(string reason) => _reason = reason;

@@ -8,17 +8,19 @@ namespace Larder.Http;
 
 /// <summary>Ends what a request has begun in the cache, whether it was answered, failed or was aborted.</summary>
 /// <remarks>It stands first in the pipeline by itself, because others wait for what a request has begun: no exception and no middleware may come between.</remarks>
-internal sealed class PageRequestMiddleware(RequestDelegate next)
+internal sealed class PageRequestMiddleware(RequestDelegate next, CacheRoutePolicy policy)
 {
     public async Task InvokeAsync(HttpContext context)
     {
+        var feature = new PageFeature(policy);
+        context.Features.Set(feature);
         try
         {
             await next(context).ConfigureAwait(false);
         }
         finally
         {
-            context.Features.Get<PageRequest>()?.Dispose();
+            feature.Request?.Dispose();
         }
     }
 
