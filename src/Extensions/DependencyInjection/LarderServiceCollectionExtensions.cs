@@ -101,6 +101,21 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton<ILarderConnection, LarderConnection>();
         services.AddSingleton<ILarderStatus, LarderStatus>();
         services.AddHostedService<StartReport>();
+        services.AddOptions<LoggerFilterOptions>().Configure<IOptions<LarderOptions>>(static (filters, options) =>
+        {
+            try
+            {
+                if (options.Value.LogsCalls)
+                {
+                    // Who asks for the lines need not also know where to raise the level.
+                    filters.Rules.Add(new LoggerFilterRule(null, CallLog.Category, LogLevel.Debug, null));
+                }
+            }
+            catch (Exception exception) when (exception is OptionsValidationException or FormatException)
+            {
+                // The start says it. Logs are needed for that.
+            }
+        });
         services.AddSingleton<ICacheNotifications>(static provider => new CacheNotifications(provider.GetRequiredService<CacheEngine>(), provider.GetRequiredService<LarderServer>().Connection, CreateLogger(provider)));
         services.AddSingleton(static provider => CreateEngine(provider));
         services.AddSingleton<ICacheAdmin>(static provider => new CacheAdmin(provider.GetRequiredService<CacheEngine>()));
@@ -182,7 +197,7 @@ public static class LarderServiceCollectionExtensions
         }
 
         var backplane = server.Connection is null ? null : new RedisBackplaneTransport(server.Connection, prefix);
-        var engine = new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger, scopes: provider.GetService<IServiceScopeFactory>(), keys: provider.GetService<ICacheKeyProvider>());
+        var engine = new CacheEngine(options, time, new Serializers(provider), second, backplane, provider.GetRequiredService<LarderMetrics>(), logger, scopes: provider.GetService<IServiceScopeFactory>(), keys: provider.GetService<ICacheKeyProvider>(), calls: provider.GetService<ILoggerFactory>()?.CreateLogger(CallLog.Category));
         foreach (var handler in provider.GetServices<EvictionHandler>())
         {
             engine.Evictions.Subscribe(eviction => handler.Handle(provider, eviction));

@@ -335,7 +335,7 @@ internal sealed partial class CacheEngine
         }
         finally
         {
-            CountLoad(flight.Key.Scope, began, succeeded);
+            CountLoad(load, began, succeeded);
             await EndAsync(context).ConfigureAwait(false);
         }
     }

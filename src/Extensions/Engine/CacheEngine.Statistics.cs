@@ -4,10 +4,12 @@ using Larder.Diagnostics;
 
 namespace Larder.Engine;
 
-/// <remarks>What is counted, for meters and for statistics. A hit asks once whether anybody counts.</remarks>
+/// <remarks>What is counted, for meters and for statistics, and what is told of each call. A hit asks once whether anybody wants to know.</remarks>
 internal sealed partial class CacheEngine
 {
     private readonly StatisticsTable? _statistics;
+    private readonly CallLog? _calls;
+    private readonly bool _followsCalls;
 
     /// <summary>Where the counts of scopes are kept; null where statistics are off.</summary>
     public StatisticsTable? Statistics => _statistics;
@@ -68,8 +70,8 @@ internal sealed partial class CacheEngine
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void CountMemoryHit(MemoryEntry entry, long now)
     {
-        // One branch for both.
-        if (_statistics is not null | _metrics.Hits.Enabled)
+        // One branch for all.
+        if (_followsCalls | _metrics.Hits.Enabled)
         {
             CountMemoryHitNow(entry, now);
         }
@@ -93,6 +95,8 @@ internal sealed partial class CacheEngine
             CountHit(counters, Tally.MemoryHit, entry is NegativeEntry, isStale);
             (entry.Use ?? BeginUse(entry)).Hit(now);
         }
+
+        _calls?.Hit(entry, "memory", now, isStale);
     }
 
     private void CountSecondLevelHit(MemoryEntry entry, bool isStale, bool isRead)
@@ -105,6 +109,11 @@ internal sealed partial class CacheEngine
         if (isRead && entry.Scope.Counters is { } counters)
         {
             CountHit(counters, Tally.SecondLevelHit, entry is NegativeEntry, isStale);
+        }
+
+        if (isRead)
+        {
+            _calls?.Hit(entry, "second", _clock.Now, isStale);
         }
     }
 
@@ -129,11 +138,13 @@ internal sealed partial class CacheEngine
     }
 
     /// <summary>When a factory starts, if that is to be known.</summary>
-    private long BeginLoadTime() => _statistics is null ? 0 : _clock.Provider.GetTimestamp();
+    private long BeginLoadTime() => _followsCalls ? _clock.Provider.GetTimestamp() : 0;
 
-    private void CountLoad(ScopeState scope, long began, bool succeeded)
+    private void CountLoad<T>(Load<T> load, long began, bool succeeded)
     {
-        if (scope.Counters is { } counters)
+        _calls?.Load(
+            load.Flight.Key, load.Refreshes is not null, load.Flight.Stale is not null, _clock.Provider.GetElapsedTime(began), load.IsNotStored ? null : load.Policy.Expiration, succeeded);
+        if (load.Flight.Key.Scope.Counters is { } counters)
         {
             counters.Add(Tally.Load);
             counters.Add(Tally.LoadTime, _clock.Provider.GetElapsedTime(began).Ticks);
@@ -159,6 +170,7 @@ internal sealed partial class CacheEngine
             _metrics.Invalidations.Add(1, LarderMetrics.Tag("kind", kind), LarderMetrics.Tag("origin", isRemote ? "remote" : "local"));
         }
 
+        _calls?.Invalidation(message, isRemote);
         if (_statistics is not null && !isRemote)
         {
             (_groups.FindScope(message.Scope)?.Counters ?? _statistics.Others).Add(Tally.Invalidation);

@@ -51,7 +51,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         ILogger logger,
         Random? random = null,
         IServiceScopeFactory? scopes = null,
-        ICacheKeyProvider? keys = null)
+        ICacheKeyProvider? keys = null,
+        ILogger? calls = null)
     {
         _stoppingToken = _stopping.Token;
         BackgroundPatience = EngineClock.Milliseconds(options.LeaseDuration * 6);
@@ -61,6 +62,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _clock = new EngineClock(time);
         _startedAt = time.GetUtcNow();
         _statistics = options.Statistics ? new StatisticsTable(time) : null;
+        _calls = options.LogsCalls && calls is not null ? new CallLog(calls) : null;
+        _followsCalls = _statistics is not null || _calls is not null;
         _serializers = serializers;
         _logger = logger;
         _metrics = metrics;
