@@ -58,6 +58,11 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         }
     }
 
+    /// <summary>Whether the environment wants no server, whatever it names.</summary>
+    public bool IsMemory => Backend is "memory" or "none";
+
+    private string? Backend => Get("CACHE_BACKEND")?.Trim().ToLowerInvariant();
+
     /// <summary>The server that the environment names, or null for none.</summary>
     /// <remarks>
     /// What is chosen follows from what is set, never from which server answers: two nodes that chose differently because one server was away for a moment would not hear each other's
@@ -66,12 +71,12 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
     /// <exception cref="FormatException">A variable has a wrong value; the message names it and shows no password.</exception>
     public ServerChoice? Server()
     {
-        var backend = Get("CACHE_BACKEND")?.Trim().ToLowerInvariant() ?? "auto";
-        if (backend is "memory" or "none")
+        if (IsMemory)
         {
             return null;
         }
 
+        var backend = Backend ?? "auto";
         if (backend is not ("auto" or "redis" or "valkey"))
         {
             throw new FormatException($"CACHE_BACKEND is '{backend}'. Use redis, valkey, auto or memory.");
@@ -137,7 +142,7 @@ internal sealed class LarderEnvironment(IConfiguration? configuration)
         }
     }
 
-    private bool IsValkey() => Get("CACHE_BACKEND")?.Trim().ToLowerInvariant() switch
+    private bool IsValkey() => Backend switch
     {
         "valkey" => true,
         "redis" => false,

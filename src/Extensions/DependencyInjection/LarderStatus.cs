@@ -4,6 +4,7 @@ using Larder.Distributed;
 using Larder.Redis;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -20,7 +21,7 @@ internal sealed class LarderStatus(IServiceProvider provider, LarderServer serve
         var (backend, source) = server.Choice is { } choice ? (choice.Backend, choice.Source)
             : server.Connection is not null ? ("server", "UseRedis")
             : DistributedStore.Registered(provider, marker) is { } distributed && distributed.GetType() != typeof(MemoryDistributedCache) ? ("distributed cache", distributed.GetType().Name)
-            : ("memory", "no server is configured");
+            : ("memory", new LarderEnvironment(provider.GetService<IConfiguration>()).IsMemory ? "CACHE_BACKEND" : "no server is configured");
         var failure = server.Connection is { } connection ? await FailureAsync(connection, cancellationToken).ConfigureAwait(false) : null;
         var isCaching = options.Value.DefaultExpiration > TimeSpan.Zero;
         var reason = failure is not null ? $"it does not answer ({failure})."

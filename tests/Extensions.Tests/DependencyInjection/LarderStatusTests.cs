@@ -41,6 +41,15 @@ public sealed class LarderStatusTests
     }
 
     [Fact]
+    public async Task Memory_that_was_asked_for_is_told_from_memory_for_lack_of_a_server()
+    {
+        await using var provider = Services(new TestLog(), larder => { }, ("CACHE_BACKEND", "Memory"), ("REDIS_URL", "redis://localhost:1")).BuildServiceProvider();
+
+        var report = await provider.GetRequiredService<ILarderStatus>().GetAsync();
+        Assert.Equal(("memory", "CACHE_BACKEND", true), (report.Backend, report.Source, report.IsReachable));
+    }
+
+    [Fact]
     public async Task An_applications_own_store_is_named()
     {
         var services = Services(new TestLog(), larder => { });
