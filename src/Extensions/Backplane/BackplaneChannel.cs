@@ -83,6 +83,18 @@ internal sealed class BackplaneChannel : IAsyncDisposable
     /// <summary>How many batches of other nodes showed that one before them was missed.</summary>
     public long Gaps => Volatile.Read(ref _gaps);
 
+    /// <summary>The other nodes that are being heard, and when each was last, in the clock's milliseconds.</summary>
+    public IReadOnlyList<(long Node, long At)> Heard
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _heard.Select(static node => (node.Key, node.Value.At))];
+            }
+        }
+    }
+
     /// <summary>Begins to listen. Can be called again if it failed.</summary>
     public async Task StartAsync(IBackplaneListener listener, CancellationToken cancellationToken)
     {

@@ -4,6 +4,7 @@ using Larder;
 using Larder.Admin;
 using Larder.Backplane;
 using Larder.Counters;
+using Larder.Dashboard;
 using Larder.Diagnostics;
 using Larder.Distributed;
 using Larder.Engine;
@@ -101,6 +102,7 @@ public static class LarderServiceCollectionExtensions
         services.AddSingleton<ILarderConnection, LarderConnection>();
         services.AddSingleton<ILarderStatus, LarderStatus>();
         services.AddHostedService<StartReport>();
+        DashboardServices.Add(services);
         services.AddOptions<LoggerFilterOptions>().Configure<IOptions<LarderOptions>>(static (filters, options) =>
         {
             try
