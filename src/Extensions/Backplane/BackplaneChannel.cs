@@ -32,7 +32,9 @@ internal sealed class BackplaneChannel : IAsyncDisposable
     private readonly TimeSpan _timeout;
     private readonly LogLimiter _limiter;
     private readonly ILogger _logger;
+    private readonly LarderMetrics _metrics;
     private readonly long _silence;
+    private readonly long[] _sentAt = new long[16];
     private readonly Lock _lock = new();
     private readonly Dictionary<long, (long Sequence, long At)> _heard = [];
     private List<BackplaneMessage> _collecting = [];
@@ -55,6 +57,7 @@ internal sealed class BackplaneChannel : IAsyncDisposable
         _timeout = timeout;
         _limiter = limiter;
         _logger = logger;
+        _metrics = metrics;
         _silence = silence;
         _listeningSince = clock.Now;
         Guard = new Guard(BreakerName, timeout, metrics.BackplaneFailures, logger.BackplaneLost, logger.BackplaneBack, clock.Provider);
@@ -259,6 +262,7 @@ internal sealed class BackplaneChannel : IAsyncDisposable
     {
         lock (_lock)
         {
+            _sentAt[(_sequence + 1) % _sentAt.Length] = _clock.Provider.GetTimestamp();
             var batch = new BackplaneBatch(Node, ++_sequence, _clock.Now, _subscription, messages);
             return SentAsync(_transport.PublishAsync(batch.Encode(), CancellationToken.None));
         }
@@ -322,6 +326,15 @@ internal sealed class BackplaneChannel : IAsyncDisposable
         }
     }
 
+    // Under the lock. Of the last few batches it is known to better than the clock's milliseconds when they were sent; one from before them is not measured.
+    private void MeasureLag(long sequence)
+    {
+        if (_metrics.BackplaneLag.Enabled && sequence <= _sequence && sequence > _sequence - _sentAt.Length)
+        {
+            _metrics.BackplaneLag.Record(_clock.Provider.GetElapsedTime(_sentAt[sequence % _sentAt.Length]).TotalSeconds);
+        }
+    }
+
     private void Receive(BackplaneBatch batch)
     {
         if (batch.Node == Node)
@@ -332,6 +345,7 @@ internal sealed class BackplaneChannel : IAsyncDisposable
                 if (batch.Subscription == _subscription)
                 {
                     _ownHeard = batch.Sequence;
+                    MeasureLag(batch.Sequence);
                     Volatile.Write(ref _lag, _clock.Now - batch.SentAt);
                     _listener!.OnHeard(batch.SentAt);
                     _ownHeardNext?.SetResult();
@@ -379,6 +393,7 @@ internal sealed class BackplaneChannel : IAsyncDisposable
         if (gap)
         {
             Interlocked.Increment(ref _gaps);
+            _metrics.BackplaneGaps.Add(1);
             _listener!.OnMissed("a gap in the numbers of a node");
         }
     }

@@ -112,7 +112,7 @@ internal sealed class CountStore(CacheEngine engine, RedisCounts? server, bool i
         var stamp = await engine.ScopeStampAsync(scope, life).ConfigureAwait(false);
         return stamp == 0
             ? new Answer<T>(false, default, engine.SecondLevelGuard!.LastFailure)
-            : await engine.AskAsync(static s => s.call(s.server, s.state, s.stamp), (server: server!, call, state, stamp), isRead).ConfigureAwait(false);
+            : await engine.AskAsync("count", static s => s.call(s.server, s.state, s.stamp), (server: server!, call, state, stamp), isRead).ConfigureAwait(false);
     }
 
     private void ThrowIfNotHere(Exception? failure)

@@ -244,6 +244,12 @@ public sealed class LarderOptions
     public bool Statistics { get; set; }
 
     /// <summary>
+    /// Whether measurements and spans name the tenant besides the namespace. Default false: what listens keeps a sum for each tenant. At most 1,000 tenants are told apart, each in each of its
+    /// namespaces; further ones count together as <c>_OTHER</c>.
+    /// </summary>
+    public bool TelemetryByTenant { get; set; }
+
+    /// <summary>
     /// Whether each hit, miss, load and invalidation is told in a line of the log, at the level Debug of the category <c>Larder.Calls</c>, which is let through then. Keys are shown, values
     /// never. For development: a hit costs many times more. Default false, which costs nothing. Environment: <c>CACHE_DEBUG</c>.
     /// </summary>

@@ -12,6 +12,6 @@ internal sealed partial class CacheEngine
     public ValueTask<long> ScopeStampAsync(ScopeState scope, TimeSpan life) => _stamps!.GetAsync(scope, life);
 
     /// <summary>A call to the server with the timeout of its kind, refused while the breaker is open.</summary>
-    public ValueTask<Answer<T>> AskAsync<TState, T>(Func<TState, Task<T>> call, TState state, bool isRead, Action<Task<T>>? onLate = null) =>
-        _second!.Guard.RunAsync(call, state, isRead ? _timeouts.Read : _timeouts.Write, isRead ? "read" : "write", onLate);
+    public ValueTask<Answer<T>> AskAsync<TState, T>(string operation, Func<TState, Task<T>> call, TState state, bool isRead, Action<Task<T>>? onLate = null) =>
+        _second!.AskAsync(operation, call, state, isRead, onLate);
 }

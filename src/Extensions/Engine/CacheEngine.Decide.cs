@@ -49,7 +49,7 @@ internal sealed partial class CacheEngine
         else if (!load.IsNotStored && load.Policy.Rules.Validate is { } validate && !validate(value))
         {
             load.IsNotStored = true;
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "not_valid"));
+            _metrics.Unstored.Add(1, LarderMetrics.Tag(AttributeNames.Reason, "not_valid"));
         }
 
         if (load.Policy.Expiration <= TimeSpan.Zero)
@@ -81,7 +81,7 @@ internal sealed partial class CacheEngine
         load.Flight.FoundTags = depended;
         if (Array.Exists(depended, group => group.Generation > generation))
         {
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "tag_invalidated_meanwhile"));
+            _metrics.Unstored.Add(1, LarderMetrics.Tag(AttributeNames.Reason, "tag_invalidated_meanwhile"));
             return false;
         }
 
@@ -103,7 +103,7 @@ internal sealed partial class CacheEngine
         var now = await _second!.GetStampAsync(load.Flight.Key.Scope.TagActivity.Id, StampReader.DefaultLife).ConfigureAwait(false);
         if (Array.IndexOf(stamps, 0) >= 0 || !now.Succeeded || activity == 0 || now.Value != activity)
         {
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "tag_invalidated_meanwhile"));
+            _metrics.Unstored.Add(1, LarderMetrics.Tag(AttributeNames.Reason, "tag_invalidated_meanwhile"));
             return null;
         }
 

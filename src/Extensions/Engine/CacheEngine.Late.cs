@@ -152,7 +152,11 @@ internal sealed partial class CacheEngine
                 HoldOver(load.Flight, entry, load.Policy);
             }
 
-            _metrics.Refreshes.Add(1, LarderMetrics.Tag("outcome", outcome));
+            if (_metrics.Refreshes.Enabled)
+            {
+                _metrics.Refreshes.Add(1, entry.Scope.Labels.With(LarderMetrics.Tag(AttributeNames.Outcome, outcome)));
+            }
+
             load.Flight.DisposeToken();
             EndRefresh(entry, load.Policy.Rules.StaleIfErrorThrottle);
         }

@@ -90,12 +90,12 @@ internal sealed partial class CacheEngine
         catch (PayloadTooLargeException)
         {
             LogValueTooLarge<T>();
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "too_large"));
+            _metrics.Unstored.Add(1, LarderMetrics.Tag(AttributeNames.Reason, "too_large"));
         }
         catch (Exception exception)
         {
             LogSerializerFailed<T>(exception);
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "serializer"));
+            _metrics.Unstored.Add(1, LarderMetrics.Tag(AttributeNames.Reason, "serializer"));
         }
 
         return false;
@@ -104,6 +104,6 @@ internal sealed partial class CacheEngine
     private void Withhold(Exception? cause)
     {
         LogNoKey(cause);
-        _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "no_key"));
+        _metrics.Unstored.Add(1, LarderMetrics.Tag(AttributeNames.Reason, "no_key"));
     }
 }

@@ -119,6 +119,7 @@ internal sealed partial class CacheEngine
 
             load.Member?.StepOut();
             load.Elsewhere?.TrySetResult();
+            load.WaitsSince ??= _clock.Provider.GetTimestamp();
             await wait.WaitAsync(poll, _clock.Provider, load.Flight.Token).ConfigureAwait(false);
             poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll;
         }

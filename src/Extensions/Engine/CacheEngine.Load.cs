@@ -71,7 +71,7 @@ internal sealed partial class CacheEngine
 
         if (TryRead(result, out var value))
         {
-            scope.Counters?.Add(Tally.Joined);
+            CountJoined(scope);
             return value;
         }
 
@@ -81,7 +81,7 @@ internal sealed partial class CacheEngine
         }
 
         failure?.Throw();
-        scope.Counters?.Add(Tally.Miss);
+        CountMiss(scope, policy.RunsFactory);
         return policy.RunsFactory
             ? await LoadUncachedAsync<TLoader, T>(scope, flight.Key.Key, loader, Left(policy, began), cancellationToken).ConfigureAwait(false)
             : default!;
@@ -235,7 +235,7 @@ internal sealed partial class CacheEngine
             else
             {
                 flight.Kind = CacheResultKind.Missing;
-                flight.Key.Scope.Counters?.Add(Tally.Miss);
+                CountMiss(flight.Key.Scope, loads: false);
                 value = default!;
             }
 
@@ -309,11 +309,10 @@ internal sealed partial class CacheEngine
         var flight = load.Flight;
         if (load.Refreshes is null)
         {
-            _metrics.Misses.Add(1);
-            flight.Key.Scope.Counters?.Add(Tally.Miss);
+            CountMiss(flight.Key.Scope, loads: true);
         }
 
-        var (began, succeeded) = (BeginLoadTime(), false);
+        var (began, failure) = (BeginLoadTime(), (Exception?)null);
         var context = loader.TakesContext ? new CacheEntryContext(flight.Key.Key, flight.Key.Scope.Scope, _scopes, flight.Stale, load.Refreshes is not null) : null;
         flight.StartFactory();
         try
@@ -330,12 +329,16 @@ internal sealed partial class CacheEngine
             }
 
             Decide(load, context, value);
-            succeeded = true;
             return value;
+        }
+        catch (Exception exception)
+        {
+            failure = exception;
+            throw;
         }
         finally
         {
-            CountLoad(load, began, succeeded);
+            CountLoad(load, began, failure);
             await EndAsync(context).ConfigureAwait(false);
         }
     }

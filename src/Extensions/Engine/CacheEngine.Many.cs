@@ -19,7 +19,7 @@ internal sealed partial class CacheEngine
         var results = await TryGetManyAsync<T>(scope, wanted, PlainPolicy(scope), cancellationToken).ConfigureAwait(false);
         for (var missing = wanted.Count - results.Count; missing > 0; missing--)
         {
-            scope.Counters?.Add(Tally.Miss);
+            CountMiss(scope, loads: false);
         }
 
         return results;

@@ -96,7 +96,7 @@ internal sealed partial class CacheEngine
                     return default;
                 }
 
-                scope.Counters?.Add(Tally.Joined);
+                CountJoined(scope);
             }
             else
             {

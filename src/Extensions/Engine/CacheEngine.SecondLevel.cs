@@ -73,11 +73,12 @@ internal sealed partial class CacheEngine
         if (!load.Policy.RunsFactory)
         {
             load.Flight.Kind = CacheResultKind.Missing;
-            scope.Counters?.Add(Tally.Miss);
+            CountMiss(scope, loads: false);
             return default!;
         }
 
         var start = answers ? await BeginLoadAsync(load, physicalKey, found.ObsoleteId != 0 ? found.ObsoleteId : load.Refreshes?.Origin?.Id ?? 0).ConfigureAwait(false) : new LoadStart<T> { Generation = _groups.Counter };
+        CountLeaseWait(load, start);
         if (start.Found.IsValid)
         {
             return start.Found.Value;
@@ -319,7 +320,7 @@ internal sealed partial class CacheEngine
     private void Reject(PayloadFault fault)
     {
         LogRejected(fault.ToString());
-        _metrics.Rejected.Add(1, LarderMetrics.Tag("fault", fault.ToString()));
+        _metrics.Rejected.Add(1, LarderMetrics.Tag(AttributeNames.Reason, fault.ToString()));
     }
 
     /// <summary>A valid value, or the id of one that is not, or nothing, or no answer.</summary>

@@ -130,7 +130,11 @@ internal sealed partial class CacheEngine
             HoldOver(flight, entry, policy);
         }
 
-        _metrics.Stale.Add(1, LarderMetrics.Tag("reason", reason));
+        if (_metrics.Stale.Enabled)
+        {
+            _metrics.Stale.Add(1, entry.Scope.Labels.With(LarderMetrics.Tag(AttributeNames.Reason, reason)));
+        }
+
         entry.Scope.Counters?.Add(Tally.Stale);
         return true;
     }

@@ -8,11 +8,15 @@ namespace Larder.Engine;
 internal sealed partial class CacheEngine
 {
     private readonly StatisticsTable? _statistics;
+    private readonly ScopeLabelTable _labels;
     private readonly CallLog? _calls;
     private readonly bool _followsCalls;
 
     /// <summary>Where the counts of scopes are kept; null where statistics are off.</summary>
     public StatisticsTable? Statistics => _statistics;
+
+    /// <summary>What scopes are called in measurements and spans.</summary>
+    public ScopeLabelTable Labels => _labels;
 
     public CacheStatistics GetStatistics()
     {
@@ -83,11 +87,7 @@ internal sealed partial class CacheEngine
         var isStale = entry.Terms is { } terms && now >= terms.Expires;
         if (_metrics.Hits.Enabled)
         {
-            _metrics.Hits.Add(1, LarderMetrics.Tag("level", "memory"));
-            if (isStale)
-            {
-                _metrics.Stale.Add(1, LarderMetrics.Tag("reason", "kept"));
-            }
+            MeasureHit(HitLevel.Memory, entry, isStale);
         }
 
         if (entry.Scope.Counters is { } counters)
@@ -101,20 +101,54 @@ internal sealed partial class CacheEngine
 
     private void CountSecondLevelHit(MemoryEntry entry, bool isStale, bool isRead)
     {
-        if (_metrics.Hits.Enabled)
+        if (!isRead)
         {
-            _metrics.Hits.Add(1, LarderMetrics.Tag("level", "second"));
+            return;
         }
 
-        if (isRead && entry.Scope.Counters is { } counters)
+        if (_metrics.Hits.Enabled)
+        {
+            MeasureHit(HitLevel.Second, entry, isStale);
+        }
+
+        if (entry.Scope.Counters is { } counters)
         {
             CountHit(counters, Tally.SecondLevelHit, entry is NegativeEntry, isStale);
         }
 
-        if (isRead)
+        _calls?.Hit(entry, "second", _clock.Now, isStale);
+    }
+
+    private void MeasureHit(HitLevel level, MemoryEntry entry, bool isStale)
+    {
+        var labels = entry.Scope.Labels;
+        _metrics.Hits.Add(1, labels.Hit(level, entry is NegativeEntry ? HitOutcome.NotFound : isStale ? HitOutcome.Stale : HitOutcome.Fresh));
+        if (isStale)
         {
-            _calls?.Hit(entry, "second", _clock.Now, isStale);
+            _metrics.Stale.Add(1, labels.With(LarderMetrics.Tag(AttributeNames.Reason, "kept")));
         }
+    }
+
+    /// <summary>A read that the cache could not answer: it runs its factory, or has none.</summary>
+    private void CountMiss(ScopeState scope, bool loads)
+    {
+        if (_metrics.Misses.Enabled)
+        {
+            _metrics.Misses.Add(1, scope.Labels.With(LarderMetrics.Tag(AttributeNames.Outcome, loads ? "load" : "nothing")));
+        }
+
+        scope.Counters?.Add(Tally.Miss);
+    }
+
+    /// <summary>A read that took the result of another's load.</summary>
+    private void CountJoined(ScopeState scope)
+    {
+        if (_metrics.Joined.Enabled)
+        {
+            _metrics.Joined.Add(1, scope.Labels.Scope);
+        }
+
+        scope.Counters?.Add(Tally.Joined);
     }
 
     private static void CountHit(ScopeCounters counters, Tally level, bool isNegative, bool isStale)
@@ -138,17 +172,30 @@ internal sealed partial class CacheEngine
     }
 
     /// <summary>When a factory starts, if that is to be known.</summary>
-    private long BeginLoadTime() => _followsCalls ? _clock.Provider.GetTimestamp() : 0;
+    private long? BeginLoadTime() => _followsCalls || _metrics.LoadDuration.Enabled ? _clock.Provider.GetTimestamp() : null;
 
-    private void CountLoad<T>(Load<T> load, long began, bool succeeded)
+    private void CountLoad<T>(Load<T> load, long? began, Exception? failure)
     {
-        _calls?.Load(
-            load.Flight.Key, load.Refreshes is not null, load.Flight.Stale is not null, _clock.Provider.GetElapsedTime(began), load.IsNotStored ? null : load.Policy.Expiration, succeeded);
+        if (began is null)
+        {
+            return;
+        }
+
+        var took = _clock.Provider.GetElapsedTime(began.Value);
+        if (_metrics.LoadDuration.Enabled)
+        {
+            var outcome = LarderMetrics.Tag(AttributeNames.Outcome, failure is not null ? "failed" : load.Flight.Kind == CacheResultKind.NotFound ? "not_found" : "found");
+            var labels = load.Flight.Key.Scope.Labels;
+            _metrics.LoadDuration.Record(
+                took.TotalSeconds, failure is null ? labels.With(outcome) : labels.With(outcome, LarderMetrics.Tag(AttributeNames.ErrorType, LarderActivities.ErrorType(failure))));
+        }
+
+        _calls?.Load(load.Flight.Key, load.Refreshes is not null, load.Flight.Stale is not null, took, load.IsNotStored ? null : load.Policy.Expiration, failure is null);
         if (load.Flight.Key.Scope.Counters is { } counters)
         {
             counters.Add(Tally.Load);
-            counters.Add(Tally.LoadTime, _clock.Provider.GetElapsedTime(began).Ticks);
-            if (!succeeded)
+            counters.Add(Tally.LoadTime, took.Ticks);
+            if (failure is not null)
             {
                 counters.Add(Tally.FailedLoad);
             }
@@ -160,20 +207,48 @@ internal sealed partial class CacheEngine
     {
         if (_metrics.Invalidations.Enabled)
         {
-            var kind = message.Kind switch
-            {
-                MessageKind.KeyChanged => "key",
-                MessageKind.TagInvalidated => "tag",
-                MessageKind.PatternInvalidated => "pattern",
-                _ => "level",
-            };
-            _metrics.Invalidations.Add(1, LarderMetrics.Tag("kind", kind), LarderMetrics.Tag("origin", isRemote ? "remote" : "local"));
+            _metrics.Invalidations.Add(
+                1, (_groups.FindScope(message.Scope)?.Labels ?? ScopeLabels.None).With(LarderMetrics.Tag(AttributeNames.Kind, KindOf(message)), LarderMetrics.Tag(AttributeNames.Origin, isRemote ? "remote" : "local")));
         }
 
         _calls?.Invalidation(message, isRemote);
         if (_statistics is not null && !isRemote)
         {
             (_groups.FindScope(message.Scope)?.Counters ?? _statistics.Others).Add(Tally.Invalidation);
+        }
+    }
+
+    private static string KindOf(in BackplaneMessage message) => message.Kind switch
+    {
+        MessageKind.KeyChanged => "key",
+        MessageKind.TagInvalidated => "tag",
+        MessageKind.PatternInvalidated => "pattern",
+        _ => "level",
+    };
+
+    /// <summary>A load has perhaps waited for another node's, and now knows what becomes of it.</summary>
+    private void CountLeaseWait<T>(Load<T> load, in LoadStart<T> start)
+    {
+        if (load.WaitsSince is { } since && _metrics.LeaseWait.Enabled)
+        {
+            var outcome = start.Found.IsValid ? "found" : start.Lease.IsHeld ? "leased" : start.IsUnanswered ? "unanswered" : "given_up";
+            _metrics.LeaseWait.Record(_clock.Provider.GetElapsedTime(since).TotalSeconds, load.Flight.Key.Scope.Labels.With(LarderMetrics.Tag(AttributeNames.Outcome, outcome)));
+        }
+    }
+
+    private void CountDeparture(MemoryEntry entry, EntryDeparture departure)
+    {
+        if (_metrics.Departures.Enabled)
+        {
+            var reason = departure switch
+            {
+                EntryDeparture.Replaced => "replaced",
+                EntryDeparture.Removed => "removed",
+                EntryDeparture.Invalidated => "invalidated",
+                EntryDeparture.Expired => "expired",
+                _ => "evicted",
+            };
+            _metrics.Departures.Add(1, entry.Scope.Labels.With(LarderMetrics.Tag(AttributeNames.Reason, reason)));
         }
     }
 }

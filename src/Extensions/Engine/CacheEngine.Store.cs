@@ -56,7 +56,7 @@ internal sealed partial class CacheEngine
 
         if (!stored)
         {
-            _metrics.Unstored.Add(1, LarderMetrics.Tag("reason", "changed_meanwhile"));
+            _metrics.Unstored.Add(1, LarderMetrics.Tag(AttributeNames.Reason, "changed_meanwhile"));
             load.Result = Shareable(load, value);
             return;
         }

@@ -63,6 +63,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _startedAt = time.GetUtcNow();
         _statistics = options.Statistics ? new StatisticsTable(time) : null;
         _calls = options.LogsCalls && calls is not null ? new CallLog(calls) : null;
+        _labels = new ScopeLabelTable(options);
         _followsCalls = _statistics is not null || _calls is not null;
         _serializers = serializers;
         _logger = logger;
@@ -73,6 +74,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         _memory = new MemoryLevel(options.MaximumMemoryEntries, options.MaximumMemoryBytes);
         Evictions = new EvictionSource(_memory, _clock, _limiter, logger);
         Invalidations = new InvalidationStream(time);
+        _memory.Departed += CountDeparture;
         if (second is null)
         {
             _memory.KeepIndex();
@@ -110,6 +112,8 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
                 _trustedUntil = 0;
             }
         }
+
+        metrics.Watch(this);
 
         // The engine is made by the first call that needs it; the scope and trace of that call must not go on in here.
         using (ExecutionContext.SuppressFlow())
@@ -162,6 +166,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
             await _leases.DisposeAsync().ConfigureAwait(false);
         }
 
+        _metrics.Unwatch(this);
         if (_layers.Keys is { } keySource)
         {
             _metrics.Unwatch(keySource.Guard);

@@ -173,7 +173,7 @@ internal sealed class Guard
             return;
         }
 
-        var reason = LarderMetrics.Tag("reason", failure switch
+        var reason = LarderMetrics.Tag(AttributeNames.Reason, failure switch
         {
             BrokenCircuitException => "open",
             TimeoutException => "timeout",
@@ -185,7 +185,7 @@ internal sealed class Guard
         }
         else
         {
-            _failures.Add(1, LarderMetrics.Tag("operation", operation), reason);
+            _failures.Add(1, LarderMetrics.Tag(AttributeNames.OperationKind, operation), reason);
         }
     }
 

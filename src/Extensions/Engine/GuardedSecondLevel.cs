@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Larder.Diagnostics;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Logging;
@@ -18,11 +19,15 @@ internal sealed class GuardedSecondLevel
 
     private readonly SecondLevel _inner;
     private readonly SecondLevelTimeouts _timeouts;
+    private readonly TimeProvider _time;
+    private readonly LarderMetrics _metrics;
 
     public GuardedSecondLevel(SecondLevel inner, SecondLevelTimeouts timeouts, TimeProvider time, LarderMetrics metrics, ILogger logger)
     {
         _inner = inner;
         _timeouts = timeouts;
+        _time = time;
+        _metrics = metrics;
         Guard = new Guard(BreakerName, timeouts.Longest, metrics.SecondLevelFailures, logger.SecondLevelLost, logger.SecondLevelBack, time);
     }
 
@@ -53,61 +58,61 @@ internal sealed class GuardedSecondLevel
     }
 
     public ValueTask<Answer<StoredPayload>> GetAsync(string key, HybridCacheEntryFlags flags) =>
-        ReadAsync(static (level, s, token) => level.GetAsync(s.key, s.flags, token), (key, flags));
+        ReadAsync("get", static (level, s, token) => level.GetAsync(s.key, s.flags, token), (key, flags));
 
     public ValueTask<Answer<long?>> GetIdAsync(string key) =>
-        ReadAsync(static (level, s, token) => level.GetIdAsync(s, token), key);
+        ReadAsync("get_id", static (level, s, token) => level.GetIdAsync(s, token), key);
 
     public ValueTask<Answer<StoredPayload[]>> GetManyAsync(string[] keys, HybridCacheEntryFlags flags) =>
-        ReadAsync(static (level, s, token) => level.GetManyAsync(s.keys, s.flags, token), (keys, flags));
+        ReadAsync("get_many", static (level, s, token) => level.GetManyAsync(s.keys, s.flags, token), (keys, flags));
 
     public ValueTask<Answer<StoredPayload>> GetHeadAsync(string key) =>
-        ReadAsync(static (level, s, token) => level.GetHeadAsync(s, token), key);
+        ReadAsync("get_head", static (level, s, token) => level.GetHeadAsync(s, token), key);
 
     public ValueTask<Answer<bool>> SetAsync(MemoryKey entry, string key, ReadOnlyMemory<byte> payload, StoreTerms terms) =>
-        WriteAsync(static async (level, s, token) =>
+        WriteAsync("set", static async (level, s, token) =>
         {
             await level.SetAsync(s.key, s.payload, s.terms, token).ConfigureAwait(false);
             return true;
         }, (key, payload, terms), _inner.HasLeases ? null : late => RemoveLateWrite(late, entry, key));
 
     public ValueTask<Answer<bool>> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, StoreTerms terms) =>
-        WriteAsync(static (level, s, token) => level.ReplaceAsync(s.key, s.expectedId, s.payload, s.terms.Life, token), (key, expectedId, payload, terms));
+        WriteAsync("replace", static (level, s, token) => level.ReplaceAsync(s.key, s.expectedId, s.payload, s.terms.Life, token), (key, expectedId, payload, terms));
 
     public ValueTask<Answer<bool>> RemoveAsync(string key) =>
-        InvalidateAsync(static async (level, s, token) =>
+        InvalidateAsync("remove", static async (level, s, token) =>
         {
             await level.RemoveAsync(s, token).ConfigureAwait(false);
             return true;
         }, key);
 
     public ValueTask<Answer<StoredPayload>> TakeAsync(string key) =>
-        InvalidateAsync(static (level, s, token) => level.TakeAsync(s, token), key);
+        InvalidateAsync("take", static (level, s, token) => level.TakeAsync(s, token), key);
 
     public ValueTask<Answer<long>> GetStampAsync(string group, TimeSpan life) =>
-        ReadAsync(static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life));
+        ReadAsync("get_stamp", static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life));
 
     public ValueTask<Answer<bool>> SetStampAsync(string group, long stamp, TimeSpan life) =>
-        InvalidateAsync(static async (level, s, token) =>
+        InvalidateAsync("set_stamp", static async (level, s, token) =>
         {
             await level.SetStampAsync(s.group, s.stamp, s.life, token).ConfigureAwait(false);
             return true;
         }, (group, stamp, life));
 
     public ValueTask<Answer<LeaseAnswer>> TryLeaseAsync(string key, long leaseToken, LeaseDemand demand) =>
-        ReadAsync(static (level, s, token) => level.TryLeaseAsync(s.key, s.leaseToken, s.demand, token), (key, leaseToken, demand), late => GiveBackLateLease(late, key, leaseToken));
+        ReadAsync("lease", static (level, s, token) => level.TryLeaseAsync(s.key, s.leaseToken, s.demand, token), (key, leaseToken, demand), late => GiveBackLateLease(late, key, leaseToken));
 
     public ValueTask<Answer<LeaseEnd>> SetLeasedAsync(string key, long leaseToken, ReadOnlyMemory<byte> payload, TimeSpan expiration) =>
-        WriteAsync(static (level, s, token) => level.SetLeasedAsync(s.key, s.leaseToken, s.payload, s.expiration, token), (key, leaseToken, payload, expiration));
+        WriteAsync("set_leased", static (level, s, token) => level.SetLeasedAsync(s.key, s.leaseToken, s.payload, s.expiration, token), (key, leaseToken, payload, expiration));
 
     public ValueTask<Answer<bool>> RenewLeaseAsync(string key, long leaseToken) =>
-        WriteAsync(static (level, s, token) => level.RenewLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
+        WriteAsync("renew_lease", static (level, s, token) => level.RenewLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
     public ValueTask<Answer<LeaseEnd>> ReleaseLeaseAsync(string key, long leaseToken) =>
-        WriteAsync(static (level, s, token) => level.ReleaseLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
+        WriteAsync("release_lease", static (level, s, token) => level.ReleaseLeaseAsync(s.key, s.leaseToken, token), (key, leaseToken));
 
     public ValueTask<Answer<bool>> TouchAsync(string key, long id, TimeSpan left, TimeSpan sliding) =>
-        WriteAsync(static async (level, s, token) =>
+        WriteAsync("touch", static async (level, s, token) =>
         {
             await level.TouchAsync(s.key, s.id, s.left, s.sliding, token).ConfigureAwait(false);
             return true;
@@ -116,17 +121,17 @@ internal sealed class GuardedSecondLevel
     public bool HasIndexes => _inner.HasIndexes;
 
     public ValueTask<Answer<bool>> AddToIndexAsync(string index, string key, TimeSpan life) =>
-        WriteAsync(static async (level, s, token) =>
+        WriteAsync("add_to_index", static async (level, s, token) =>
         {
             await level.AddToIndexAsync(s.index, s.key, s.life, token).ConfigureAwait(false);
             return true;
         }, (index, key, life));
 
     public ValueTask<Answer<IndexPage>> ReadIndexAsync(string index, long cursor) =>
-        ReadAsync(static (level, s, token) => level.ReadIndexAsync(s.index, s.cursor, token), (index, cursor));
+        ReadAsync("read_index", static (level, s, token) => level.ReadIndexAsync(s.index, s.cursor, token), (index, cursor));
 
     public ValueTask<Answer<bool>> RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members) =>
-        WriteAsync(static async (level, s, token) =>
+        WriteAsync("remove_from_index", static async (level, s, token) =>
         {
             await level.RemoveFromIndexAsync(s.index, s.members, token).ConfigureAwait(false);
             return true;
@@ -145,9 +150,9 @@ internal sealed class GuardedSecondLevel
     public IAsyncEnumerable<PurgeProgress> PurgeAsync(CancellationToken cancellationToken) => _inner.PurgeAsync(cancellationToken);
 
     public ValueTask<Answer<bool>> TryClaimPurgeAsync(TimeSpan interval) =>
-        WriteAsync(static (level, s, token) => level.TryClaimPurgeAsync(s, token), interval);
+        WriteAsync("claim_purge", static (level, s, token) => level.TryClaimPurgeAsync(s, token), interval);
 
-    public ValueTask<Answer<long>> AdvanceAsync() => WriteAsync(static (level, _, token) => level.AdvanceAsync(token), 0);
+    public ValueTask<Answer<long>> AdvanceAsync() => WriteAsync("advance", static (level, _, token) => level.AdvanceAsync(token), 0);
 
     /// <summary>
     /// A write that was given up may still arrive, after a removal that did not wait for it. Without leases nothing stops it, so
@@ -178,16 +183,43 @@ internal sealed class GuardedSecondLevel
             },
             TaskScheduler.Default);
 
-    private ValueTask<Answer<T>> ReadAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
-        RunAsync(call, state, _timeouts.Read, Read, onLate);
+    /// <summary>A call to the server that is not the second level's, with the timeout of its kind.</summary>
+    public ValueTask<Answer<T>> AskAsync<TState, T>(string operation, Func<TState, Task<T>> call, TState state, bool isRead, Action<Task<T>>? onLate) =>
+        RunAsync(operation, call, state, isRead ? _timeouts.Read : _timeouts.Write, isRead ? Read : Write, onLate);
 
-    private ValueTask<Answer<T>> WriteAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
-        RunAsync(call, state, _timeouts.Write, Write, onLate);
+    private ValueTask<Answer<T>> ReadAsync<TState, T>(string operation, Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
+        RunAsync(operation, call, state, _timeouts.Read, Read, onLate);
 
-    private ValueTask<Answer<T>> InvalidateAsync<TState, T>(Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state) =>
-        RunAsync(call, state, _timeouts.Invalidation, Invalidate, null);
+    private ValueTask<Answer<T>> WriteAsync<TState, T>(string operation, Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
+        RunAsync(operation, call, state, _timeouts.Write, Write, onLate);
+
+    private ValueTask<Answer<T>> InvalidateAsync<TState, T>(string operation, Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state) =>
+        RunAsync(operation, call, state, _timeouts.Invalidation, Invalidate, null);
 
     private ValueTask<Answer<T>> RunAsync<TState, T>(
-        Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, TimeSpan timeout, string operation, Action<Task<T>>? onLate) =>
-        Guard.RunAsync(static s => s.call(s.inner, s.state, CancellationToken.None), (inner: _inner, call, state), timeout, operation, onLate);
+        string operation, Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, TimeSpan timeout, string kind, Action<Task<T>>? onLate) =>
+        RunAsync(operation, static s => s.call(s.inner, s.state, CancellationToken.None), (inner: _inner, call, state), timeout, kind, onLate);
+
+    // What is not even tried took no time.
+    private ValueTask<Answer<T>> RunAsync<TState, T>(string operation, Func<TState, Task<T>> call, TState state, TimeSpan timeout, string kind, Action<Task<T>>? onLate) =>
+        (_metrics.SecondLevelDuration.Enabled || LarderActivities.FollowsSecondLevel) && !IsOpen
+            ? ObserveAsync(operation, call, state, timeout, kind, onLate)
+            : Guard.RunAsync(call, state, timeout, kind, onLate);
+
+    private async ValueTask<Answer<T>> ObserveAsync<TState, T>(string operation, Func<TState, Task<T>> call, TState state, TimeSpan timeout, string kind, Action<Task<T>>? onLate)
+    {
+        using var activity = LarderActivities.StartOperation(operation, _inner.SystemName);
+        var began = _time.GetTimestamp();
+        var answer = await Guard.RunAsync(call, state, timeout, kind, onLate).ConfigureAwait(false);
+        var tags = new TagList { LarderMetrics.Tag(AttributeNames.Operation, operation) };
+        if (!answer.Succeeded)
+        {
+            var error = LarderActivities.ErrorType(answer.Failure);
+            tags.Add(LarderMetrics.Tag(AttributeNames.ErrorType, error));
+            activity.Fail(error);
+        }
+
+        _metrics.SecondLevelDuration.Record(_time.GetElapsedTime(began).TotalSeconds, tags);
+        return answer;
+    }
 }

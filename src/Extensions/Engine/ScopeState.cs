@@ -13,6 +13,7 @@ internal sealed class ScopeState
     private readonly Lock _lock = new();
     private WeakTable<Group>? _tags;
     private ScopeCounters? _counters;
+    private ScopeLabels? _labels;
     private readonly ScopeState? _owner;
     private ScopeState? _pages;
     private long _generation;
@@ -73,6 +74,9 @@ internal sealed class ScopeState
 
     /// <summary>Where the scope counts; null where statistics are off.</summary>
     public ScopeCounters? Counters => _owner is not null ? _owner.Counters : _counters ?? (Engine.Statistics is { } statistics ? _counters = statistics.Attach(this) : null);
+
+    /// <summary>What the scope is called in measurements. For who measures only: it takes a place among the names that are told apart.</summary>
+    public ScopeLabels Labels => _owner is not null ? _owner.Labels : _labels ??= Engine.Labels.Get(Scope);
 
     /// <summary>Changes with every invalidation of a tag in the scope. Its id is that of a tag without text, which no tag is.</summary>
     public Group TagActivity { get; }

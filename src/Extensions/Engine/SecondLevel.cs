@@ -12,6 +12,9 @@ internal abstract class SecondLevel
     /// <summary>How many bytes of an entry are read where its value is of no interest: enough for its header, unless it has very many tags or indexes.</summary>
     public const int HeadLength = 4_096;
 
+    /// <summary>What it is, as OpenTelemetry calls the systems of databases; null for what it has no name for.</summary>
+    public virtual string? SystemName => null;
+
     /// <summary>Whether loads can be leased, so that a write can be refused when the key was changed since the load began.</summary>
     public virtual bool HasLeases => false;
 

@@ -78,7 +78,7 @@ internal sealed class LockStore(CacheEngine engine, ILockServer? server, bool is
     }
 
     public ValueTask<Answer<bool>> RenewAsync(LockClaim claim) =>
-        engine.AskAsync(static s => s.server!.RenewAsync(s.claim.Key, s.claim.Owner, s.claim.Lease), (server, claim), isRead: false);
+        engine.AskAsync("renew_lock", static s => s.server!.RenewAsync(s.claim.Key, s.claim.Owner, s.claim.Lease), (server, claim), isRead: false);
 
     /// <summary>The holder is done. The server is told whatever the state was, because it compares the owner; it may not answer, and then the lock ends with its lease.</summary>
     public async ValueTask GiveBackAsync(HeldLock held, bool wasHeld)
@@ -131,7 +131,7 @@ internal sealed class LockStore(CacheEngine engine, ILockServer? server, bool is
             var sentAt = Time.GetTimestamp();
             Task<LockAnswer>? asked = null;
             var answer = await engine.AskAsync(
-                s => asked = s.server!.TryAcquireAsync(s.claim.Key, s.claim.Owner, s.claim.Lease, s.waits), (server, claim, waits: left > TimeSpan.Zero), isRead: false).ConfigureAwait(false);
+                "acquire_lock", s => asked = s.server!.TryAcquireAsync(s.claim.Key, s.claim.Owner, s.claim.Lease, s.waits), (server, claim, waits: left > TimeSpan.Zero), isRead: false).ConfigureAwait(false);
             if (!answer.Succeeded)
             {
                 GiveBackUnanswered(asked, claim);
@@ -178,7 +178,7 @@ internal sealed class LockStore(CacheEngine engine, ILockServer? server, bool is
 
     private async ValueTask ReleaseAsync(LockClaim claim)
     {
-        var released = await engine.AskAsync(static s => s.server!.ReleaseAsync(s.claim.Key, s.claim.Owner), (server, claim), isRead: false).ConfigureAwait(false);
+        var released = await engine.AskAsync("release_lock", static s => s.server!.ReleaseAsync(s.claim.Key, s.claim.Owner), (server, claim), isRead: false).ConfigureAwait(false);
         if (released is { Succeeded: true, Value: true })
         {
             engine.TellReleased(claim.Scope, claim.Name);

@@ -20,6 +20,9 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     private readonly RedisKey _count = applicationPrefix + "c:writes";
 
+    /// <remarks>Valkey too: named is whose protocol is spoken.</remarks>
+    public override string SystemName => "redis";
+
     public override bool HasLeases => true;
 
     public override bool HasIndexes => true;

@@ -63,6 +63,42 @@ public sealed class BackplaneEchoTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_lag_is_measured_from_sending_to_hearing_each_word_by_its_own()
+    {
+        using var measured = new Measurements(_metrics);
+        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Null(await _channel.SendHeartbeatAsync());
+            _clock.Advance(TimeSpan.FromTicks(5_000));
+        }
+
+        foreach (var word in _transport.Published.ToArray())
+        {
+            _transport.Deliver(word);
+        }
+
+        Assert.Equal(0.0015, measured.Sum("larder.backplane.lag"), 7);
+        Assert.Equal(2, measured.Count("larder.backplane.lag"));
+    }
+
+    [Fact]
+    public async Task A_word_that_comes_back_after_many_others_is_not_measured()
+    {
+        using var measured = new Measurements(_metrics);
+        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        for (var i = 0; i < 17; i++)
+        {
+            Assert.Null(await _channel.SendHeartbeatAsync());
+        }
+
+        _transport.Deliver(_transport.Published.First());
+        Assert.Equal(0, measured.Count("larder.backplane.lag"));
+        _transport.Deliver(_transport.Published.ElementAt(1));
+        Assert.Equal(1, measured.Count("larder.backplane.lag"));
+    }
+
+    [Fact]
     public async Task What_cannot_be_sent_is_not_waited_for()
     {
         await _channel.StartAsync(new Deaf(), CancellationToken.None);
