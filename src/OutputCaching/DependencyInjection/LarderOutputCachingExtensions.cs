@@ -20,8 +20,21 @@ public static class LarderOutputCachingExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddOutputCache();
-        builder.Services.AddOptions<LarderOutputCacheOptions>()
-            .Validate(
+        var isFirst = !builder.Services.Any(static service => service.ServiceType == typeof(CacheRoutePolicy));
+        var options = builder.Services.AddOptions<LarderOutputCacheOptions>();
+        if (isFirst)
+        {
+            // Before what code says, so that code wins.
+            options.Configure<LarderMarker>(static (options, marker) =>
+            {
+                foreach (var section in marker.Sections)
+                {
+                    OutputCachingSection.Apply(section.GetSection("OutputCaching"), options);
+                }
+            });
+        }
+
+        options.Validate(
                 static options => options.DefaultExpiration > TimeSpan.Zero,
                 "Larder: LarderOutputCacheOptions.DefaultExpiration must be longer than zero. To cache nothing, do not call UseOutputCache.")
             .ValidateOnStart();
@@ -30,7 +43,7 @@ public static class LarderOutputCachingExtensions
             builder.Services.Configure(configure);
         }
 
-        if (builder.Services.Any(static service => service.ServiceType == typeof(CacheRoutePolicy)))
+        if (!isFirst)
         {
             return builder;
         }

@@ -1,4 +1,5 @@
 using Larder.Http;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OutputCaching;
 
 namespace Larder;
@@ -9,34 +10,42 @@ namespace Larder;
 /// <c>[OutputCache]</c>, not beside it: of several policies on an endpoint the framework runs only the last.
 /// </summary>
 /// <remarks>
-/// <para>A page is stored if its status is 200 (or one of <see cref="NotFound"/>) and it has no <c>Set-Cookie</c>, no <c>Cache-Control: private</c>,
+/// <para>A page is stored if its status is 200 (or one of <see cref="NotFound"/> and <see cref="Statuses"/>) and it has no <c>Set-Cookie</c>, no <c>Cache-Control: private</c>,
 /// <c>no-store</c> or <c>no-cache</c>, and no <c>Vary</c> beyond <see cref="Headers"/>. Requests with credentials (unless <see cref="VaryByUser"/> or <see cref="VaryByClaims"/> says
 /// otherwise) or with a body, and those with control characters in path or query, are neither answered from the cache nor stored.</para>
 /// <para>The key is made of scope, method, scheme, host, path, the query parameters of <see cref="Query"/> and the headers of <see cref="Headers"/>. What the
-/// response depends on besides (other headers, cookies) must not reach it.</para>
+/// response depends on besides (other headers, cookies) must not reach it, or be put into the key by <see cref="KeyBy"/>.</para>
 /// </remarks>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method | AttributeTargets.Delegate)]
 public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
 {
-    private TagTemplate[] _tags = [];
-    private int _duration;
-    private int _notFound;
-    private int _staleWhileRevalidate = General;
-    private int _staleIfError = General;
+    private const int General = -1;
+
+    // Worked out by the first request. Two at once work out the same.
     private RouteTerms? _terms;
 
-    private const int General = -1;
+    /// <summary>
+    /// The name of a policy that says what this does not: one of <see cref="LarderOutputCacheOptions.AddPolicy"/> or of the section
+    /// <c>Larder:OutputCaching:Policies</c>. What is said here wins, a list over the whole list there. An application whose routes name policies that do not exist
+    /// does not start. Default none.
+    /// </summary>
+    /// <exception cref="ArgumentException">The name is empty.</exception>
+    public string? Policy
+    {
+        get => Settings.Policy;
+        set
+        {
+            ArgumentException.ThrowIfNullOrWhiteSpace(value);
+            Settings.Policy = value;
+        }
+    }
 
     /// <summary>How long a page is served, in seconds. Default 0, which means <see cref="LarderOutputCacheOptions.DefaultExpiration"/>. Not negative.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public int Duration
     {
-        get => _duration;
-        set
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
-            _duration = value;
-        }
+        get => Seconds(Settings.Duration, 0);
+        set => Settings.Duration = Time(value, 0);
     }
 
     /// <summary>
@@ -46,11 +55,23 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public int NotFound
     {
-        get => _notFound;
+        get => Seconds(Settings.NotFound, 0);
+        set => Settings.NotFound = Time(value, 0);
+    }
+
+    /// <summary>
+    /// Other statuses that are cached, each with its seconds: <c>["301=3600", "410=60"]</c>. They win over <see cref="NotFound"/>; 0 means not cached. Refused are
+    /// 200 (its time is <see cref="Duration"/>), 5xx (see <see cref="StaleIfError"/>), and answers to one client: 1xx, 206, 304, 401, 407, 408, 412, 416, 421, 425, 428, 429
+    /// and 431. Default none.
+    /// </summary>
+    /// <exception cref="ArgumentException">A text is not a status with its seconds, or the status is refused.</exception>
+    public string[] Statuses
+    {
+        get => Settings.Statuses?.Texts ?? [];
         set
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
-            _notFound = value;
+            ArgumentNullException.ThrowIfNull(value);
+            Settings.Statuses = StatusTimes.Parse(value);
         }
     }
 
@@ -61,12 +82,8 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
     /// <exception cref="ArgumentOutOfRangeException">The value is less than -1.</exception>
     public int StaleWhileRevalidate
     {
-        get => _staleWhileRevalidate;
-        set
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, General);
-            _staleWhileRevalidate = value;
-        }
+        get => Seconds(Settings.StaleWhileRevalidate, General);
+        set => Settings.StaleWhileRevalidate = Time(value, General);
     }
 
     /// <summary>
@@ -77,28 +94,25 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
     /// <exception cref="ArgumentOutOfRangeException">The value is less than -1.</exception>
     public int StaleIfError
     {
-        get => _staleIfError;
-        set
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, General);
-            _staleIfError = value;
-        }
+        get => Seconds(Settings.StaleIfError, General);
+        set => Settings.StaleIfError = Time(value, General);
     }
 
     /// <summary>
     /// Tags of a page, by which <c>HybridCache.RemoveByTagAsync</c> drops it in the scope of its tenant. <c>{name}</c> stands
     /// for a route value or for a parameter of <see cref="Query"/>: <c>product:{id}</c>. Integers and GUIDs come in their
-    /// usual form, so that <c>/products/007</c> has the tag <c>product:7</c> if the route says <c>{id:int}</c>. A page for which a
+    /// usual form, so that <c>/products/007</c> has the tag <c>product:7</c> if the route says <c>{id:int}</c>. <c>{claim:type}</c> stands for a claim of the user, if
+    /// the pages are of that user (<see cref="VaryByUser"/>) or of those who agree in it (<see cref="VaryByClaims"/>); several values make several tags. A page for which a
     /// value is missing is not cached, because nothing could drop it. Default none.
     /// </summary>
     /// <exception cref="ArgumentException">A tag is empty, or its braces do not match.</exception>
     public string[] Tags
     {
-        get => [.. _tags.Select(tag => tag.Text)];
+        get => [.. (Settings.Tags ?? []).Select(tag => tag.Text)];
         set
         {
             ArgumentNullException.ThrowIfNull(value);
-            _tags = [.. value.Select(TagTemplate.Parse)];
+            Settings.Tags = [.. value.Select(TagTemplate.Parse)];
         }
     }
 
@@ -106,51 +120,76 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
     /// The query parameters on which the page depends; names have no case. Every other parameter is ignored, so name all
     /// that the endpoint reads. Default none.
     /// </summary>
-    public string[] Query { get; set; } = [];
+    public string[] Query
+    {
+        get => Settings.Query ?? [];
+        set => Settings.Query = value;
+    }
 
     /// <summary>
     /// Request headers on which the page depends, like <c>Accept-Language</c>. A response may name them in <c>Vary</c>; one that names others is not
     /// stored. Each value that clients send makes a page of its own, so take only headers with few values. Default none.
     /// </summary>
-    public string[] Headers { get; set; } = [];
+    public string[] Headers
+    {
+        get => Settings.Headers ?? [];
+        set => Settings.Headers = value;
+    }
 
     /// <summary>
     /// Each authenticated user has pages of their own, by the claim <c>nameidentifier</c> or <c>sub</c>. Requests of nobody, and of users without such a claim,
     /// are not cached. Needs <c>UseAuthentication</c> before <c>UseOutputCache</c>. Default <see langword="false"/>.
     /// </summary>
-    public bool VaryByUser { get; set; }
+    public bool VaryByUser
+    {
+        get => Settings.VaryByUser ?? false;
+        set => Settings.VaryByUser = value;
+    }
 
     /// <summary>
     /// Authenticated users who agree in all values of these claims share pages: <c>["role"]</c>. The page must show nothing else of its user. Users who lack
     /// one of the claims are not cached. Default none.
     /// </summary>
-    public string[] VaryByClaims { get; set; } = [];
-
-    internal IReadOnlyList<TagTemplate> Templates => _tags;
-
-    internal bool IsForUser => VaryByUser || VaryByClaims.Length > 0;
-
-    // Worked out by the first request. Two at once work out the same.
-    internal RouteTerms Terms(LarderOutputCacheOptions options)
+    public string[] VaryByClaims
     {
-        if (_terms is { } known)
-        {
-            return known;
-        }
+        get => Settings.VaryByClaims ?? [];
+        set => Settings.VaryByClaims = value;
+    }
 
-        var expiration = Duration > 0 ? TimeSpan.FromSeconds(Duration) : options.DefaultExpiration;
-        return _terms = new RouteTerms(expiration, TimeSpan.FromSeconds(NotFound), Headers, IsForUser, new CacheEntryPolicy
-        {
-            Expiration = expiration,
-            StaleWhileRevalidate = StaleWhileRevalidate == General ? null : TimeSpan.FromSeconds(StaleWhileRevalidate),
-            StaleIfError = StaleIfError == General ? null : TimeSpan.FromSeconds(StaleIfError),
+    /// <summary>
+    /// Gives a part of the key that the application works out, besides all others: <c>http => http.Request.Cookies["theme"]</c>. It gives a text or what
+    /// <see cref="CacheKey.FromParts"/> takes (simple values, tuples, sequences); a request for which it gives <see langword="null"/> or an empty text is not cached. It is called for each request, by many
+    /// at once, and must be quick; if it throws, the request fails. The server sees it hashed. Default none.
+    /// </summary>
+    public Func<HttpContext, object?>? KeyBy
+    {
+        get => Settings.KeyBy;
+        set => Settings.KeyBy = value;
+    }
 
-            // These are about the application's data: a page is not one of its types, and its end is told to clients.
-            Validate = static _ => true,
-            NullIsNotFound = false,
-            SlidingExpiration = TimeSpan.Zero,
-            Jitter = 0,
-        });
+    /// <summary>As <see cref="KeyBy"/>, for attributes: a type that implements <see cref="ICacheRouteKey"/>. Default none.</summary>
+    /// <exception cref="ArgumentException">The type does not implement it, or cannot be made.</exception>
+    public Type? KeyType
+    {
+        get => Settings.KeyType;
+        set => Settings.KeyType = value is null || (value is { IsAbstract: false, ContainsGenericParameters: false } && typeof(ICacheRouteKey).IsAssignableFrom(value))
+            ? value
+            : throw new ArgumentException($"'{value}' is no class that implements {nameof(ICacheRouteKey)}.", nameof(value));
+    }
+
+    internal RouteSettings Settings { get; init; } = new();
+
+    /// <summary>Caches responses of another status: one more of <see cref="Statuses"/>.</summary>
+    /// <param name="statusCode">As in <see cref="Statuses"/>.</param>
+    /// <param name="duration">How long it is served; zero for not at all. Not negative.</param>
+    /// <exception cref="ArgumentException">The status is refused, or the time is negative.</exception>
+    public void Status(int statusCode, TimeSpan duration) => Settings.Statuses = (Settings.Statuses ?? new StatusTimes()).With(statusCode, duration);
+
+    /// <exception cref="InvalidOperationException">The policy does not exist, or the settings contradict each other.</exception>
+    internal RouteTerms Terms(LarderOutputCacheOptions options, IServiceProvider services)
+    {
+        var known = _terms;
+        return known is not null && ReferenceEquals(known.Options, options) ? known : _terms = new RouteTerms(this, options, services);
     }
 
     ValueTask IOutputCachePolicy.CacheRequestAsync(OutputCacheContext context, CancellationToken cancellation)
@@ -166,5 +205,14 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
     {
         var page = PageFeature.Of(context.HttpContext);
         return page.Policy.ServeResponseAsync(this, context, page);
+    }
+
+    private static int Seconds(TimeSpan? time, int unset) => time is { } value ? (int)Math.Min(value.TotalSeconds, int.MaxValue) : unset;
+
+    // The value that means "as everywhere" is there so that it can be written; nothing is set by it.
+    private static TimeSpan? Time(int seconds, int lowest)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(seconds, lowest);
+        return seconds == General ? null : TimeSpan.FromSeconds(seconds);
     }
 }

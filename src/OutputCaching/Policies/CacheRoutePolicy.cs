@@ -10,29 +10,37 @@ using Microsoft.Net.Http.Headers;
 namespace Larder.Http;
 
 /// <summary>What <see cref="CacheRouteAttribute"/> does: decides whether a request may be cached and under which key and tags, and whether its response is stored.</summary>
-internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOptions<LarderOutputCacheOptions> options, HttpScopeAccess scopes, ILogger<CacheRoutePolicy> logger)
+internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOptions<LarderOutputCacheOptions> options, HttpScopeAccess scopes, IServiceProvider services, ILogger<CacheRoutePolicy> logger)
 {
     private int _orderLogged;
 
     public async ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
     {
         var http = context.HttpContext;
+        var terms = route.Terms(options.Value, services);
         var scope = scopes.Of(http);
         var status = CacheStatus.Attach(http, page, options.Value.SendCacheStatus);
         context.EnableOutputCaching = true;
-        if ((RequestRules.WhyNot(context, route) ?? MissingTenant(http, scope)) is { } reason)
+        if ((RequestRules.WhyNot(context, terms) ?? MissingTenant(http, scope)) is { } reason)
         {
             Bypass(context, status, reason);
             return;
         }
 
-        if (!TagTemplate.TryExpand(route, http, out var tags))
+        if (!TagTemplate.TryExpand(terms, http, out var tags))
         {
             Bypass(context, status, "no-tag-value");
             return;
         }
 
-        if (PageKey.Make(context.CacheVaryByRules, http, route) is not { } key)
+        string? own = null;
+        if (terms.HasOwnKey && (own = terms.OwnKey(http)) is null)
+        {
+            Bypass(context, status, "no-key");
+            return;
+        }
+
+        if (PageKey.Make(context.CacheVaryByRules, http, terms, own) is not { } key)
         {
             Bypass(context, status, UserKey.Missing);
             return;
@@ -42,7 +50,6 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         page.Request?.Dispose();
         var request = page.Request = new PageRequest(http, store, store.Engine.Scope(scope).Pages, key);
         http.Features.Set<ICacheRouteFeature>(request.Response);
-        var terms = route.Terms(options.Value);
         status.Begin(request, terms, rules, store.Engine.Clock);
         context.AllowLocking = false;
         if (HeaderUtilities.ContainsCacheDirective(http.Request.Headers.CacheControl, CacheControlHeaderValue.OnlyIfCachedString))
@@ -96,7 +103,7 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
             return default;
         }
 
-        (request.Terms, var reason) = rules.Decide(http, request, route.Terms(options.Value));
+        (request.Terms, var reason) = rules.Decide(http, request, route.Terms(options.Value, services));
         if (reason == ResponseRules.Authenticated && Interlocked.Exchange(ref _orderLogged, 1) == 0)
         {
             logger.AuthenticatedTooLate(http.GetEndpoint()?.DisplayName);

@@ -13,7 +13,11 @@ internal static class PageKey
     /// <summary>
     /// The key within the scope of the request, or null if it is to hold who asks and that is not known. What base policies vary by is part of it.
     /// </summary>
-    public static string? Make(CacheVaryByRules rules, HttpContext context, CacheRouteAttribute route)
+    /// <param name="rules">What base policies vary by.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="route">What its route varies by.</param>
+    /// <param name="own">The application's part, if the route has one.</param>
+    public static string? Make(CacheVaryByRules rules, HttpContext context, RouteTerms route, string? own = null)
     {
         var request = context.Request;
         var fields = new KeyFields(stackalloc char[KeyFields.MaximumReadableLength]);
@@ -29,6 +33,13 @@ internal static class PageKey
             AddHeaders(ref fields, request.Headers, route.Headers);
             AddHeaders(ref fields, request.Headers, rules.HeaderNames!);
             AddOthers(ref fields, rules);
+            if (own is not null)
+            {
+                // It may be made of what nobody is to read at the server.
+                fields.Hide();
+                fields.Add(own);
+            }
+
             return UserKey.TryAdd(ref fields, context.User, route) ? fields.Finish() : null;
         }
         finally

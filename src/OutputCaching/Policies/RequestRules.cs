@@ -12,7 +12,7 @@ internal static class RequestRules
     private static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, char.MaxValue + 1).Select(code => (char)code).Where(char.IsControl)]);
 
     /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be cached.</summary>
-    public static string? WhyNot(OutputCacheContext context, CacheRouteAttribute route)
+    public static string? WhyNot(OutputCacheContext context, RouteTerms route)
     {
         var request = context.HttpContext.Request;
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
@@ -62,5 +62,5 @@ internal static class RequestRules
         return false;
     }
 
-    private static bool Has(string? text) => text.AsSpan().ContainsAny(Controls);
+    public static bool Has(string? text) => text.AsSpan().ContainsAny(Controls);
 }

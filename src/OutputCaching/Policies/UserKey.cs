@@ -11,7 +11,7 @@ internal static class UserKey
     private static readonly string[] IdTypes = [ClaimTypes.NameIdentifier, "sub"];
 
     /// <summary>Adds what the route varies by. False if something of it is missing, or if there are two users.</summary>
-    public static bool TryAdd(ref KeyFields fields, ClaimsPrincipal user, CacheRouteAttribute route)
+    public static bool TryAdd(ref KeyFields fields, ClaimsPrincipal user, RouteTerms route)
     {
         fields.AddNumber(route.VaryByUser ? 1 : 0);
         fields.AddNumber(route.VaryByClaims.Length);
@@ -47,7 +47,7 @@ internal static class UserKey
     }
 
     // A value means something only together with who has issued it. Claims have no order.
-    private static (string Issuer, string Value)[] Values(ClaimsPrincipal user, string type) =>
+    public static (string Issuer, string Value)[] Values(ClaimsPrincipal user, string type) =>
         [.. user.Identities.Where(identity => identity.IsAuthenticated)
             .SelectMany(identity => identity.FindAll(type))
             .Where(claim => claim.Value.Length > 0)

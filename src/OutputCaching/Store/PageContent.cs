@@ -15,20 +15,27 @@ internal static class PageContent
 {
     private const long KnownRevision = 2;
 
+    // Revision, two numbers that are zero, and the status, which always takes two bytes.
+    private const int HeadLength = 5;
+
     /// <summary>A copy, because what the middleware gives is pooled memory.</summary>
-    public static byte[] Copy(in ReadOnlySequence<byte> response)
+    /// <param name="response">What the middleware gives.</param>
+    /// <param name="status">The status with which the response was sent. The middleware has noted the one at the first write, after which it may have changed.</param>
+    public static byte[] Copy(in ReadOnlySequence<byte> response, int status)
     {
         var reader = new SequenceReader<byte>(response);
-        if (!TryRead(ref reader, out var revision) || revision != KnownRevision || !TryRead(ref reader, out _) || !TryRead(ref reader, out _))
+        if (!TryRead(ref reader, out var revision) || revision != KnownRevision || !TryRead(ref reader, out _) || !TryRead(ref reader, out _) || !TryRead(ref reader, out _))
         {
             // A later framework's. It is served as that framework sees fit.
             return response.ToArray();
         }
 
         var rest = reader.UnreadSequence;
-        var copy = new byte[3 + rest.Length];
+        var copy = new byte[HeadLength + rest.Length];
         copy[0] = (byte)KnownRevision;
-        rest.CopyTo(copy.AsSpan(3));
+        copy[3] = (byte)(status | 0x80);
+        copy[4] = (byte)(status >> 7);
+        rest.CopyTo(copy.AsSpan(HeadLength));
         return copy;
     }
 

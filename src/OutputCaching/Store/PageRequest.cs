@@ -212,7 +212,7 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
 
         // Settled here and not by the engine, so that what Cache-Status says of the page is true.
         terms = terms with { Expiration = space.Engine.Jittered(space, terms.Expiration) };
-        var page = new Page(PageContent.Copy(response))
+        var page = new Page(PageContent.Copy(response, http.Response.StatusCode))
         {
             Created = space.Engine.Clock.UtcNowMilliseconds,
             Life = EngineClock.Milliseconds(terms.Expiration),

@@ -24,7 +24,7 @@ internal sealed class PageRequestMiddleware(RequestDelegate next, CacheRoutePoli
         }
     }
 
-    /// <summary>Puts the middleware in front, and checks that the pages are kept where they can be dropped.</summary>
+    /// <summary>Puts the middleware in front, and checks what can be known before the first request.</summary>
     internal sealed class StartupFilter : IStartupFilter
     {
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
@@ -37,6 +37,7 @@ internal sealed class PageRequestMiddleware(RequestDelegate next, CacheRoutePoli
 
             app.UseMiddleware<PageRequestMiddleware>();
             next(app);
+            CachedEndpoints.Check(app.ApplicationServices);
         };
     }
 }

@@ -14,7 +14,7 @@ public sealed class ControllerTests
         await using var app = await PageApp.StartAsync(
             (_, web) => web.MapControllers(),
             scope => scope.FromRoute("tenant"),
-            services => services.AddControllers().AddApplicationPart(typeof(CountedController).Assembly));
+            OneController.Add<CountedController>);
 
         Assert.Equal("larder; fwd=uri-miss; fwd-status=200; stored", (await app.GetAsync("/c/acme/long/1")).CacheStatus);
         Assert.Matches("ttl=(99|100)$", (await app.GetAsync("/c/acme/long/1")).CacheStatus);

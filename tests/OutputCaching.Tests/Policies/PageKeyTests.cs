@@ -4,6 +4,7 @@ using FsCheck.Fluent;
 using Larder.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 using Xunit;
 
@@ -17,9 +18,11 @@ public sealed class PageKeyTests
     private static readonly Gen<string?> Optional = Gen.OneOf(Gen.Constant<string?>(null), Text.Select(text => (string?)text));
     private static readonly Gen<string[]> Values = Text.ListOf().Select(list => list.Take(3).ToArray());
 
-    private static readonly CacheRouteAttribute Route = new() { Query = ["a", "b"], Headers = ["X-Lang"], VaryByUser = true, VaryByClaims = ["role"] };
+    private static readonly RouteTerms Route = Terms(new() { Query = ["a", "b"], Headers = ["X-Lang"], VaryByUser = true, VaryByClaims = ["role"] });
 
-    private sealed record Request(string? Tenant, string? Project, string PathBase, string Path, string[] First, string[] Second, string[] Header, string[] Claims)
+    private static RouteTerms Terms(CacheRouteAttribute route) => new(route, new LarderOutputCacheOptions(), new ServiceCollection().BuildServiceProvider());
+
+    private sealed record Request(string? Tenant, string? Project, string PathBase, string Path, string[] First, string[] Second, string[] Header, string[] Claims, string? Own)
     {
         public string Key()
         {
@@ -46,10 +49,10 @@ public sealed class PageKeyTests
             context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice"), .. Claims.Select(value => new Claim("role", value))], "test"));
 
             // As the store joins them.
-            return PageKey.Make(new CacheVaryByRules(), context, Route) is { } key ? PageScope.Text(new CacheScope(Tenant, Project)) + ":" + key : "none";
+            return PageKey.Make(new CacheVaryByRules(), context, Route, Own) is { } key ? PageScope.Text(new CacheScope(Tenant, Project)) + ":" + key : "none";
         }
 
-        public string Identity() => System.Text.Json.JsonSerializer.Serialize(new[] { Chars(Tenant), Chars(Project), Chars(PathBase), Chars(Path), List(First), List(Second), List(Header), Roles() });
+        public string Identity() => System.Text.Json.JsonSerializer.Serialize(new[] { Chars(Tenant), Chars(Project), Chars(PathBase), Chars(Path), List(First), List(Second), List(Header), Roles(), Chars(Own) });
 
         // Claims have no order; without one there is no key.
         private string Roles() => List([.. Claims.Where(value => value.Length > 0).Distinct().Order(StringComparer.Ordinal)]);
@@ -71,7 +74,8 @@ public sealed class PageKeyTests
             from second in Values
             from header in Values
             from claims in Values
-            select new Request(tenant, project, pathBase, path, first, second, header, claims);
+            from own in Optional
+            select new Request(tenant, project, pathBase, path, first, second, header, claims, own);
         var seen = new Dictionary<string, string>();
         foreach (var request in requests.Sample(20_000))
         {
@@ -108,10 +112,10 @@ public sealed class PageKeyTests
     {
         var context = new DefaultHttpContext { Request = { Method = "GET", Path = "/" + new string('a', 300) } };
         context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice")], "test"));
-        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, new CacheRouteAttribute()));
+        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, Terms(new())));
         context.Request.Path = "/short";
-        Assert.Contains("/short", PageKey.Make(new CacheVaryByRules(), context, new CacheRouteAttribute()), StringComparison.Ordinal);
-        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, new CacheRouteAttribute { VaryByUser = true }));
+        Assert.Contains("/short", PageKey.Make(new CacheVaryByRules(), context, Terms(new())), StringComparison.Ordinal);
+        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, Terms(new() { VaryByUser = true })));
     }
 
     [Fact]

@@ -14,13 +14,14 @@ public sealed class PageContentTests
     private static readonly PageSerializer Serializer = new();
 
     [Theory]
-    [InlineData(new byte[] { 2, 0x80, 0x80, 0x01, 120, 9, 8 }, new byte[] { 2, 0, 0, 9, 8 })]
-    [InlineData(new byte[] { 2, 5, 0 }, new byte[] { 2, 0, 0 })]
+    [InlineData(new byte[] { 2, 0x80, 0x80, 0x01, 120, 0xC8, 0x01, 9, 8 }, new byte[] { 2, 0, 0, 0x94, 0x03, 9, 8 })]
+    [InlineData(new byte[] { 2, 5, 0, 7 }, new byte[] { 2, 0, 0, 0x94, 0x03 })]
     [InlineData(new byte[] { 3, 0x80, 0x01, 0, 9 }, new byte[] { 3, 0x80, 0x01, 0, 9 })]
     [InlineData(new byte[] { 2, 0x80, 0x80 }, new byte[] { 2, 0x80, 0x80 })]
+    [InlineData(new byte[] { 2, 0, 0, 0x80 }, new byte[] { 2, 0, 0, 0x80 })]
     [InlineData(new byte[0], new byte[0])]
-    public void The_moment_of_a_response_is_taken_out_if_its_form_is_known(byte[] response, byte[] expected) =>
-        Assert.Equal(expected, PageContent.Copy(new ReadOnlySequence<byte>(response)));
+    public void The_moment_of_a_response_is_taken_out_and_its_last_status_put_in_if_its_form_is_known(byte[] response, byte[] expected) =>
+        Assert.Equal(expected, PageContent.Copy(new ReadOnlySequence<byte>(response), 404));
 
     [Fact]
     public async Task The_frameworks_form_is_the_one_that_is_known()
