@@ -98,16 +98,17 @@ internal sealed class BackplaneChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>Begins to listen. Can be called again if it failed.</summary>
-    public async Task StartAsync(IBackplaneListener listener, CancellationToken cancellationToken)
+    /// <summary>Tells a listener what becomes of the connection. To be called once, before anything is sent to the server.</summary>
+    public void Listen(IBackplaneListener listener)
     {
-        if (_listener is null)
-        {
-            _listener = listener;
-            _transport.Interrupted += OnInterrupted;
-            _transport.Restored += listener.OnServerRestored;
-        }
+        _listener = listener;
+        _transport.Interrupted += OnInterrupted;
+        _transport.Restored += listener.OnServerRestored;
+    }
 
+    /// <summary>Begins to hear the other nodes. Can be called again if it failed.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
         await _transport.SubscribeAsync(OnReceived, cancellationToken).ConfigureAwait(false);
         lock (_lock)
         {

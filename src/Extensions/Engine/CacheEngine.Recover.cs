@@ -24,7 +24,7 @@ internal sealed partial class CacheEngine
             {
                 if (!subscribed)
                 {
-                    await _backplane!.StartAsync(this, token).WaitAsync(TimeSpan.FromSeconds(5), _clock.Provider, token).ConfigureAwait(false);
+                    await _backplane!.StartAsync(token).WaitAsync(TimeSpan.FromSeconds(5), _clock.Provider, token).ConfigureAwait(false);
                     subscribed = true;
                 }
 
@@ -95,6 +95,10 @@ internal sealed partial class CacheEngine
             lock (_trust)
             {
                 Volatile.Write(ref _reapplied, restored);
+                if (!MustReapply)
+                {
+                    _reapplication.TrySetResult();
+                }
             }
         }
 

@@ -22,6 +22,7 @@ internal sealed partial class CacheEngine : IBackplaneListener
     private bool _interrupted;
     private int _restored;
     private int _reapplied;
+    private TaskCompletionSource _reapplication = new();
     private readonly Queue<(long At, long Count)> _counts = new();
     private int _uncacheableLogged;
     private int _disposed;
@@ -36,6 +37,32 @@ internal sealed partial class CacheEngine : IBackplaneListener
     /// that, so until then it is not read.
     /// </summary>
     private bool MustReapply => Volatile.Read(ref _restored) != Volatile.Read(ref _reapplied);
+
+    /// <summary>Waits until the second level can be read; false if it cannot after the time that a read may take.</summary>
+    private async ValueTask<bool> IsReappliedAsync(CancellationToken cancellationToken)
+    {
+        if (!MustReapply)
+        {
+            return true;
+        }
+
+        Task reapplication;
+        lock (_trust)
+        {
+            reapplication = _reapplication.Task;
+        }
+
+        try
+        {
+            await reapplication.WaitAsync(_timeouts.Read, _clock.Provider, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+
+        return !MustReapply;
+    }
 
     void IBackplaneListener.OnMessage(in BackplaneMessage message)
     {
@@ -146,6 +173,11 @@ internal sealed partial class CacheEngine : IBackplaneListener
     {
         lock (_trust)
         {
+            if (!MustReapply)
+            {
+                _reapplication = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
             Volatile.Write(ref _restored, _restored + 1);
             _interrupted = true;
             Volatile.Write(ref _trustedUntil, 0);

@@ -51,7 +51,7 @@ internal sealed partial class CacheEngine
         for (var conflicts = 0; conflicts < MaximumConflicts; conflicts++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var outcome = isShared ? await UpdateSecondLevelAsync(key, update).ConfigureAwait(false) : UpdateMemory(key, update);
+            var outcome = isShared ? await UpdateSecondLevelAsync(key, update, cancellationToken).ConfigureAwait(false) : UpdateMemory(key, update);
             if (outcome != UpdateOutcome.Conflict)
             {
                 return outcome == UpdateOutcome.Updated;
@@ -102,10 +102,10 @@ internal sealed partial class CacheEngine
         return UpdateOutcome.Updated;
     }
 
-    private async ValueTask<UpdateOutcome> UpdateSecondLevelAsync(MemoryKey key, EntryUpdate update)
+    private async ValueTask<UpdateOutcome> UpdateSecondLevelAsync(MemoryKey key, EntryUpdate update, CancellationToken cancellationToken)
     {
         var physicalKey = key.Scope.PhysicalKey(key.Key);
-        if (_second!.RefusesRead() || MustReapply || _pending.HasKey(physicalKey))
+        if (_second!.RefusesRead() || !await IsReappliedAsync(cancellationToken).ConfigureAwait(false) || _pending.HasKey(physicalKey))
         {
             throw new SecondLevelException(NotCompared, _second.Guard.LastFailure);
         }

@@ -110,6 +110,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
                 _backplane = new BackplaneChannel(backplane, _clock, _timeouts.Invalidation, metrics, _limiter, logger, (long)options.BackplaneTimeout.TotalMilliseconds);
                 metrics.Watch(_backplane.Guard);
                 _trustedUntil = 0;
+                _backplane.Listen(this);
             }
         }
 

@@ -9,13 +9,20 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
     private readonly RedisChannel _channel = RedisChannel.Literal(applicationPrefix + "backplane");
     private readonly Lock _lock = new();
     private Task? _subscribing;
-    private IConnectionMultiplexer? _multiplexer;
     private ChannelMessageQueue? _queue;
     private bool _disposed;
 
-    public event Action<string>? Interrupted;
+    public event Action<string>? Interrupted
+    {
+        add => connection.Watch.Interrupted += value;
+        remove => connection.Watch.Interrupted -= value;
+    }
 
-    public event Action? Restored;
+    public event Action? Restored
+    {
+        add => connection.Watch.Restored += value;
+        remove => connection.Watch.Restored -= value;
+    }
 
     /// <summary>A caller may stop waiting and ask again: as long as an attempt has not failed, it is the same one.</summary>
     public Task SubscribeAsync(Action<ReadOnlyMemory<byte>> receive, CancellationToken cancellationToken)
@@ -39,14 +46,6 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
             if (_disposed)
             {
                 return;
-            }
-
-            if (_multiplexer is null)
-            {
-                _multiplexer = multiplexer;
-                multiplexer.ConnectionFailed += OnConnectionFailed;
-                multiplexer.ConnectionRestored += OnConnectionRestored;
-                multiplexer.ConfigurationChanged += OnConfigurationChanged;
             }
         }
 
@@ -85,12 +84,6 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
             // An attempt under way finds this and takes nothing up.
             _disposed = true;
             queue = _queue;
-            if (_multiplexer is { } multiplexer)
-            {
-                multiplexer.ConnectionFailed -= OnConnectionFailed;
-                multiplexer.ConnectionRestored -= OnConnectionRestored;
-                multiplexer.ConfigurationChanged -= OnConfigurationChanged;
-            }
         }
 
         if (queue is not null)
@@ -109,19 +102,5 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
         {
             // The connection is gone, and the subscription with it.
         }
-    }
-
-    private void OnConnectionFailed(object? sender, ConnectionFailedEventArgs arguments) => Interrupted?.Invoke($"connection {arguments.ConnectionType} failed: {arguments.FailureType}");
-
-    private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs arguments)
-    {
-        Interrupted?.Invoke($"connection {arguments.ConnectionType} restored");
-        Restored?.Invoke();
-    }
-
-    private void OnConfigurationChanged(object? sender, EndPointEventArgs arguments)
-    {
-        Interrupted?.Invoke("the server's topology changed");
-        Restored?.Invoke();
     }
 }

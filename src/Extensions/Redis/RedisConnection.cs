@@ -20,6 +20,9 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
         _owned = owned;
     }
 
+    /// <summary>What becomes of the connection.</summary>
+    public ConnectionWatch Watch { get; } = new();
+
     /// <summary>The connection. A failed attempt is made anew by the next call.</summary>
     public Task<IConnectionMultiplexer> GetAsync()
     {
@@ -31,7 +34,7 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
                 using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
                 {
                     // A thread of its own: with Sentinel the client's first steps block theirs, and an application with few cores has few to spare.
-                    _connecting = Task.Factory.StartNew(_connect, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+                    _connecting = Task.Factory.StartNew(ConnectAsync, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
                 }
             }
 
@@ -57,6 +60,7 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
             connecting = _connecting;
         }
 
+        Watch.Dispose();
         if (_owned && connecting is not null)
         {
             try
@@ -70,5 +74,12 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
                 // Never connected: nothing to close.
             }
         }
+    }
+
+    private async Task<IConnectionMultiplexer> ConnectAsync()
+    {
+        var multiplexer = await _connect().ConfigureAwait(false);
+        Watch.Begin(multiplexer);
+        return multiplexer;
     }
 }

@@ -109,7 +109,8 @@ internal sealed class BackplaneLoad : IAsyncDisposable
             if (!_started)
             {
                 _started = true;
-                await _channel.StartAsync(this, CancellationToken.None);
+                _channel.Listen(this);
+                await _channel.StartAsync(CancellationToken.None);
             }
         }
 

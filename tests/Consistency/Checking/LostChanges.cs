@@ -70,12 +70,12 @@ internal sealed class LostChanges(ITestServer server)
         for (var i = 1; i <= changes; i++)
         {
             await node.Namespace.Counters.IncrementAsync(Key);
-            if (!await AgainAsync(async () => (await node.Namespace.UpdateAsync<long>("number", number => number + 1)).IsFound))
+            if (!(await node.Namespace.UpdateAsync<long>("number", number => number + 1)).IsFound)
             {
                 return "there was no number to update";
             }
 
-            if (!await AgainAsync(async () => await node.Namespace.UpdateAsync("object", new JsonObject { [field] = i })))
+            if (!await node.Namespace.UpdateAsync("object", new JsonObject { [field] = i }))
             {
                 return "there was no object to change";
             }
@@ -88,22 +88,6 @@ internal sealed class LostChanges(ITestServer server)
         }
 
         return null;
-    }
-
-    // A connection that has just been made may be in doubt for a moment. The message says when an entry is as it was.
-    private static async Task<bool> AgainAsync(Func<Task<bool>> update)
-    {
-        while (true)
-        {
-            try
-            {
-                return await update();
-            }
-            catch (SecondLevelException exception) when (exception.Message.Contains("It is as it was", StringComparison.Ordinal))
-            {
-                await Task.Yield();
-            }
-        }
     }
 
     private async Task JudgeAsync(Node node, List<string> problems)

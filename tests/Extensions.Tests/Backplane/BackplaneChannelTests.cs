@@ -24,6 +24,7 @@ public sealed class BackplaneChannelTests : IAsyncDisposable
         var clock = new EngineClock(_clock);
         _channel = new BackplaneChannel(
             _transport, clock, TimeSpan.FromMinutes(1), _metrics, new LogLimiter(clock), NullLogger.Instance, (long)Silence.TotalMilliseconds);
+        _channel.Listen(_listener);
     }
 
     public async ValueTask DisposeAsync()
@@ -163,7 +164,7 @@ public sealed class BackplaneChannelTests : IAsyncDisposable
         Assert.Equal(["heard", "interrupted"], _listener.Heard);
     }
 
-    private Task StartAsync() => _channel.StartAsync(_listener, CancellationToken.None);
+    private Task StartAsync() => _channel.StartAsync(CancellationToken.None);
 
     private void Hear(long sequence) => _transport.Deliver(new BackplaneBatch(Other, sequence, 0, 0, []));
 

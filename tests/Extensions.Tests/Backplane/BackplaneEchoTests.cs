@@ -29,7 +29,8 @@ public sealed class BackplaneEchoTests : IAsyncDisposable
     [Fact]
     public async Task An_echo_is_this_nodes_own_word_of_after_the_call_and_through_the_present_subscription()
     {
-        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        _channel.Listen(new Deaf());
+        await _channel.StartAsync(CancellationToken.None);
         Assert.Null(await _channel.SendHeartbeatAsync());
         var before = _transport.Published.Last();
         var echo = _channel.EchoAsync(CancellationToken.None);
@@ -51,7 +52,8 @@ public sealed class BackplaneEchoTests : IAsyncDisposable
     [Fact]
     public async Task An_echo_serves_all_who_wait_and_who_leaves_takes_nobody_along()
     {
-        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        _channel.Listen(new Deaf());
+        await _channel.StartAsync(CancellationToken.None);
         using var leaving = new CancellationTokenSource();
         var left = _channel.EchoAsync(leaving.Token);
         var stays = _channel.EchoAsync(CancellationToken.None);
@@ -66,7 +68,8 @@ public sealed class BackplaneEchoTests : IAsyncDisposable
     public async Task The_lag_is_measured_from_sending_to_hearing_each_word_by_its_own()
     {
         using var measured = new Measurements(_metrics);
-        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        _channel.Listen(new Deaf());
+        await _channel.StartAsync(CancellationToken.None);
         for (var i = 0; i < 2; i++)
         {
             Assert.Null(await _channel.SendHeartbeatAsync());
@@ -86,7 +89,8 @@ public sealed class BackplaneEchoTests : IAsyncDisposable
     public async Task A_word_that_comes_back_after_many_others_is_not_measured()
     {
         using var measured = new Measurements(_metrics);
-        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        _channel.Listen(new Deaf());
+        await _channel.StartAsync(CancellationToken.None);
         for (var i = 0; i < 17; i++)
         {
             Assert.Null(await _channel.SendHeartbeatAsync());
@@ -101,7 +105,8 @@ public sealed class BackplaneEchoTests : IAsyncDisposable
     [Fact]
     public async Task What_cannot_be_sent_is_not_waited_for()
     {
-        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        _channel.Listen(new Deaf());
+        await _channel.StartAsync(CancellationToken.None);
         _transport.Fails = true;
 
         Assert.IsType<TimeoutException>(await _channel.EchoAsync(CancellationToken.None));
@@ -110,7 +115,8 @@ public sealed class BackplaneEchoTests : IAsyncDisposable
     [Fact]
     public async Task The_lag_is_the_age_of_the_last_own_word_and_gaps_are_counted()
     {
-        await _channel.StartAsync(new Deaf(), CancellationToken.None);
+        _channel.Listen(new Deaf());
+        await _channel.StartAsync(CancellationToken.None);
         Assert.Null(await _channel.SendHeartbeatAsync());
         _clock.Advance(TimeSpan.FromMilliseconds(70));
         _transport.Deliver(_transport.Published.Last());

@@ -20,6 +20,5 @@ public sealed class TransportDisposalTests
         await subscribing;
 
         multiplexer.DidNotReceive().GetSubscriber();
-        multiplexer.DidNotReceive().ConnectionRestored += Arg.Any<EventHandler<ConnectionFailedEventArgs>>();
     }
 }

@@ -54,7 +54,7 @@ public abstract class ServerNamespaceTests(ServerKind kind) : NamespaceContract
             Assert.Equal(1, calls["mget"]);
         }
 
-        // They are in memory now. What is there is looked at once more when a connection that was made a moment ago tells of its configuration late.
+        // They are in memory now. What is there is looked at once more when the machine has stood still for longer than a node relies on what it has heard.
         await Poll.UntilAsync(
             async () =>
             {

@@ -1,0 +1,163 @@
+using System.Net;
+using Larder.Redis;
+using NSubstitute;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Larder.Tests.Backplane;
+
+/// <summary>What the client says of its first connections is no news; of any other it is.</summary>
+public sealed class ConnectionWatchTests
+{
+    private static readonly IPEndPoint One = new(IPAddress.Loopback, 7001);
+    private static readonly IPEndPoint Two = new(IPAddress.Loopback, 7002);
+
+    private readonly IConnectionMultiplexer _multiplexer = Substitute.For<IConnectionMultiplexer>();
+    private readonly IServer _one = Server(One);
+    private readonly IServer _two = Server(Two);
+    private readonly ConnectionWatch _watch = new();
+    private readonly List<string> _said = [];
+
+    public ConnectionWatchTests()
+    {
+        _two.IsReplica.Returns(true);
+        _multiplexer.GetServers().Returns(_ => [_one, _two]);
+        _watch.Interrupted += _ => _said.Add("interrupted");
+        _watch.Restored += () => _said.Add("restored");
+    }
+
+    [Fact]
+    public void The_news_of_the_first_connections_is_passed_over_in_any_order()
+    {
+        _watch.Begin(_multiplexer);
+        Changed(One);
+        Made(Two, ConnectionType.Interactive);
+        Made(One, ConnectionType.Subscription);
+        Changed(Two);
+        Made(One, ConnectionType.Interactive);
+        Made(Two, ConnectionType.Subscription);
+        Changed(One);
+
+        Assert.Empty(_said);
+    }
+
+    [Theory]
+    [InlineData(ConnectionType.Interactive)]
+    [InlineData(ConnectionType.Subscription)]
+    public void A_connection_that_was_lost_and_made_again_is_restored(ConnectionType type)
+    {
+        _watch.Begin(_multiplexer);
+        Lost(One, type);
+        Assert.Equal(["interrupted"], _said);
+
+        Made(One, type);
+        Assert.Equal(["interrupted", "interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void A_connection_that_is_made_twice_is_restored_although_nobody_has_said_that_it_was_lost()
+    {
+        _watch.Begin(_multiplexer);
+        Made(One, ConnectionType.Interactive);
+        Made(One, ConnectionType.Interactive);
+
+        Assert.Equal(["interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void A_loss_that_is_heard_of_after_the_new_connection_is_a_restoration()
+    {
+        _watch.Begin(_multiplexer);
+        Made(One, ConnectionType.Interactive);
+        Lost(One, ConnectionType.Interactive);
+
+        Assert.Equal(["interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void After_a_loss_everything_counts()
+    {
+        _watch.Begin(_multiplexer);
+        Lost(Two, ConnectionType.Subscription);
+        _said.Clear();
+        Made(One, ConnectionType.Interactive);
+        Changed(One);
+
+        Assert.Equal(["interrupted", "restored", "interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void A_server_that_was_away_at_first_is_news()
+    {
+        _one.IsConnected.Returns(false);
+        _watch.Begin(_multiplexer);
+        Made(One, ConnectionType.Interactive);
+
+        Assert.Equal(["interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void A_server_that_was_not_known_at_first_is_news()
+    {
+        _watch.Begin(_multiplexer);
+        Made(new IPEndPoint(IPAddress.Loopback, 7003), ConnectionType.Interactive);
+
+        Assert.Equal(["interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void A_replica_that_takes_over_is_news_and_so_is_all_that_follows()
+    {
+        _watch.Begin(_multiplexer);
+        _one.IsReplica.Returns(true);
+        _two.IsReplica.Returns(false);
+        Changed(Two);
+        Assert.Equal(["interrupted", "restored"], _said);
+
+        _one.IsReplica.Returns(false);
+        _two.IsReplica.Returns(true);
+        Changed(One);
+        Assert.Equal(4, _said.Count);
+    }
+
+    [Fact]
+    public void Another_server_in_the_place_of_one_is_news()
+    {
+        _watch.Begin(_multiplexer);
+        _one.EndPoint.Returns(new IPEndPoint(IPAddress.Loopback, 7003));
+        Changed(One);
+
+        Assert.Equal(["interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void Who_has_ended_hears_nothing_and_begins_nothing()
+    {
+        _watch.Begin(_multiplexer);
+        _watch.Dispose();
+        Lost(One, ConnectionType.Interactive);
+        Assert.Empty(_said);
+
+        _multiplexer.ClearReceivedCalls();
+        _watch.Begin(_multiplexer);
+        _multiplexer.DidNotReceive().ConnectionRestored += Arg.Any<EventHandler<ConnectionFailedEventArgs>>();
+    }
+
+    private static IServer Server(EndPoint endPoint)
+    {
+        var server = Substitute.For<IServer>();
+        server.EndPoint.Returns(endPoint);
+        server.IsConnected.Returns(true);
+        server.ClusterConfiguration.Returns((ClusterConfiguration?)null);
+        return server;
+    }
+
+    private void Made(EndPoint server, ConnectionType type) => _multiplexer.ConnectionRestored += Raise.EventWith(About(server, type, ConnectionFailureType.None));
+
+    private void Lost(EndPoint server, ConnectionType type) => _multiplexer.ConnectionFailed += Raise.EventWith(About(server, type, ConnectionFailureType.SocketClosed));
+
+    private void Changed(EndPoint server) => _multiplexer.ConfigurationChanged += Raise.EventWith(new EndPointEventArgs(_multiplexer, server));
+
+    private ConnectionFailedEventArgs About(EndPoint server, ConnectionType type, ConnectionFailureType failure) =>
+        new(_multiplexer, server, type, failure, new IOException(), "a test");
+}
