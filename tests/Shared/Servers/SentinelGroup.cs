@@ -102,17 +102,27 @@ public sealed class SentinelGroup : ITestServer
     /// <summary>Starts what is dead again and waits until all is in step. The master stays where it is.</summary>
     public async Task RestoreAsync(CancellationToken cancellationToken = default)
     {
-        foreach (var process in _servers.Select(server => server.Process).Concat(_sentinels).Where(process => !process.IsRunning))
+        foreach (var server in _servers.Where(server => !server.Process.IsRunning))
         {
-            await process.RestartAsync(cancellationToken: cancellationToken);
+            await server.Process.RestartAsync(cancellationToken: cancellationToken);
+        }
+
+        await RestoreSentinelsAsync(cancellationToken);
+        await WaitUntilHealthyAsync(cancellationToken);
+    }
+
+    /// <summary>Starts the sentinels that are dead again. Should the master be dead, they make the replica one.</summary>
+    public async Task RestoreSentinelsAsync(CancellationToken cancellationToken = default)
+    {
+        foreach (var sentinel in _sentinels.Where(sentinel => !sentinel.IsRunning))
+        {
+            await sentinel.RestartAsync(cancellationToken: cancellationToken);
         }
 
         foreach (var sentinel in _sentinels)
         {
             await HurryAsync(sentinel, cancellationToken);
         }
-
-        await WaitUntilHealthyAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
