@@ -20,6 +20,7 @@ public static class LarderHttpScopeExtensions
         configure(scope);
         builder.Services.Replace(ServiceDescriptor.Singleton(new HttpScopeResolver(scope.Build())));
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, ScopeStartupFilter>());
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, PipelineCheck>());
         return builder;
     }
 }

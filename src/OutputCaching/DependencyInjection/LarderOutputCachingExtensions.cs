@@ -55,6 +55,7 @@ public static class LarderOutputCachingExtensions
         builder.Services.AddSingleton<ResponseRules>();
         builder.Services.AddSingleton<CacheRoutePolicy>();
         builder.Services.AddSingleton<IStartupFilter, PageRequestMiddleware.StartupFilter>();
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, PipelineCheck>());
         builder.Services.AddOptions<OutputCacheOptions>().Configure<HttpScopeAccess>(static (options, scopes) => options.AddBasePolicy(new PlainPagePolicy(scopes)));
         return builder;
     }
