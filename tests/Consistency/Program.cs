@@ -29,6 +29,7 @@ const string Help =
                    --server redis   --processes 2   --tasks 64   --changes 1000
       pages      cached pages of several web applications, read and changed over HTTP: none is stale
                    --server redis   --processes 2   --requests 100000   --window 1000   (milliseconds for the other applications)
+                   --outages   (the server is killed for 5 s every 20 s, and no request may fail)
                    --broken   (must be found out)
 
     Exit code: 0 when what was promised held, 1 when not, 2 for a wrong command line.

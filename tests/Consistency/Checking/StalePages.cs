@@ -29,6 +29,15 @@ internal sealed class StalePages(ITestServer server) : IAsyncDisposable
     /// <summary>Within which the other applications have to follow.</summary>
     public TimeSpan Window { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>The server is killed again and again, and comes back with what it had; must be a <see cref="Server"/>.</summary>
+    public bool Outages { get; init; }
+
+    /// <summary>How long the server is dead each time.</summary>
+    public TimeSpan OutageDuration { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Between two outages: long enough that a change which was lost in one comes to light by then.</summary>
+    public TimeSpan OutagePause { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Between two changes.</summary>
     public TimeSpan Pace { get; init; } = TimeSpan.FromMilliseconds(2);
 
@@ -68,6 +77,7 @@ internal sealed class StalePages(ITestServer server) : IAsyncDisposable
         var left = Requests;
         using var over = new CancellationTokenSource();
         var changing = Task.WhenAll(Enumerable.Range(0, Changers).Select(changer => ChangeAsync(clients, changes, changer, verdict, over.Token)));
+        var outages = Outages ? BreakAsync(verdict, over.Token) : Task.CompletedTask;
         await Task.WhenAll(Enumerable.Range(0, Readers).Select(reader => Task.Run(async () =>
         {
             var random = new Random(reader);
@@ -76,7 +86,12 @@ internal sealed class StalePages(ITestServer server) : IAsyncDisposable
                 var (node, page) = (random.Next(clients.Length), random.Next(Pages));
                 var asked = Stopwatch.GetTimestamp();
                 using var response = await clients[node].GetAsync(Address(page));
-                response.EnsureSuccessStatusCode();
+                verdict.Answered(response, Stopwatch.GetElapsedTime(asked));
+                if (!response.IsSuccessStatusCode)
+                {
+                    continue;
+                }
+
                 var number = long.Parse(await response.Content.ReadAsStringAsync(), CultureInfo.InvariantCulture);
                 var isHit = response.Headers.TryGetValues("Cache-Status", out var status) && status.Any(text => text.Contains("hit", StringComparison.Ordinal));
                 verdict.Read(isHit, changes[page].Judge(node, number, asked), Window, string.Create(CultureInfo.InvariantCulture, $"page {page} of application {node} with {number}"));
@@ -84,6 +99,7 @@ internal sealed class StalePages(ITestServer server) : IAsyncDisposable
         })));
         await over.CancelAsync();
         await changing;
+        await outages;
         return verdict;
     }
 
@@ -94,11 +110,32 @@ internal sealed class StalePages(ITestServer server) : IAsyncDisposable
         {
             // Each page is changed by one of them alone, so that the changes of a page are acknowledged in their order.
             var (node, page) = (random.Next(clients.Length), (random.Next(Pages / Changers) * Changers) + changer);
+            var asked = Stopwatch.GetTimestamp();
             using var response = await clients[node].PostAsync(Address(page), null, CancellationToken.None);
-            response.EnsureSuccessStatusCode();
-            changes[page].Acknowledged(node, long.Parse(await response.Content.ReadAsStringAsync(CancellationToken.None), CultureInfo.InvariantCulture), Stopwatch.GetTimestamp());
-            verdict.Changed();
+            verdict.Answered(response, Stopwatch.GetElapsedTime(asked));
+            if (response.IsSuccessStatusCode)
+            {
+                changes[page].Acknowledged(node, long.Parse(await response.Content.ReadAsStringAsync(CancellationToken.None), CultureInfo.InvariantCulture), Stopwatch.GetTimestamp());
+                verdict.Changed();
+            }
+
             await Task.Delay(Pace, CancellationToken.None);
+        }
+    }
+
+    private async Task BreakAsync(PageVerdict verdict, CancellationToken over)
+    {
+        var victim = (Server)server;
+        while (!over.IsCancellationRequested)
+        {
+            await Task.WhenAny(Task.Delay(OutagePause, over));
+            if (!over.IsCancellationRequested)
+            {
+                await victim.KillAsync(CancellationToken.None);
+                await Task.Delay(OutageDuration, CancellationToken.None);
+                await victim.RestartAsync(cancellationToken: CancellationToken.None);
+                verdict.Broke();
+            }
         }
     }
 
@@ -149,6 +186,8 @@ internal sealed class PageVerdict
     private long _reads;
     private long _hits;
     private long _changes;
+    private long _outages;
+    private long _slowest;
 
     public IReadOnlyCollection<string> Violations => _violations;
 
@@ -158,10 +197,28 @@ internal sealed class PageVerdict
 
     public long Changes => _changes;
 
+    public long Outages => _outages;
+
+    public TimeSpan Slowest => new(Volatile.Read(ref _slowest));
+
     /// <summary>By how much pages were behind the changes of other applications, for those that were, in ascending order.</summary>
     public IReadOnlyList<TimeSpan> Behind => [.. _behind.Order()];
 
     public void Changed() => Interlocked.Increment(ref _changes);
+
+    public void Broke() => Interlocked.Increment(ref _outages);
+
+    public void Answered(HttpResponseMessage response, TimeSpan took)
+    {
+        if (!response.IsSuccessStatusCode)
+        {
+            _violations.Enqueue($"{response.RequestMessage!.Method} {response.RequestMessage.RequestUri!.AbsolutePath} was answered with {response.StatusCode}");
+        }
+
+        for (var seen = Volatile.Read(ref _slowest); took.Ticks > seen && Interlocked.CompareExchange(ref _slowest, took.Ticks, seen) != seen; seen = Volatile.Read(ref _slowest))
+        {
+        }
+    }
 
     public void Read(bool isHit, (TimeSpan Own, TimeSpan Others) behind, TimeSpan window, string what)
     {

@@ -1,18 +1,15 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 
 namespace Larder.Tests.Shared;
 
 /// <summary>One running server program: its port, its data folder, its life and death.</summary>
-/// <remarks>See <c>keeper.sh</c> for why no server outlives the test process, however that ends.</remarks>
 public sealed class ServerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(30);
-    private static readonly string Keeper = ReadKeeper();
 
     private readonly ServerLaunch _launch;
-    private Process? _keeper;
+    private KeptProcess? _process;
 
     private ServerProcess(ServerLaunch launch, int port)
     {
@@ -31,12 +28,10 @@ public sealed class ServerProcess : IAsyncDisposable
     public int ProcessId { get; private set; }
 
     /// <summary>Whether the server has been started and has not ended.</summary>
-    public bool IsRunning => _keeper is { HasExited: false };
+    public bool IsRunning => _process is { IsRunning: true };
 
     /// <summary>Everything the server has logged so far.</summary>
-    public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
-
-    private string LogFile => Path.Combine(Folder, "server.log");
+    public string Log => _process?.Log ?? "";
 
     /// <summary>Starts a program on a free port, and waits until it answers.</summary>
     internal static async Task<ServerProcess> StartAsync(ServerLaunch launch, CancellationToken cancellationToken)
@@ -80,19 +75,10 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>Ends the server as a crash would (SIGKILL), and waits until it is gone.</summary>
     public async Task KillAsync(CancellationToken cancellationToken = default)
     {
-        if (_keeper is not { } keeper)
+        if (_process is { } process)
         {
-            return;
+            await process.KillAsync(cancellationToken);
         }
-
-        if (!keeper.HasExited)
-        {
-            Signals.Kill(ProcessId);
-        }
-
-        await keeper.WaitForExitAsync(cancellationToken);
-        keeper.Dispose();
-        _keeper = null;
     }
 
     /// <summary>Freezes the server (SIGSTOP): connections stay open, nothing is answered.</summary>
@@ -108,7 +94,7 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>Ends the server and removes its data folder.</summary>
     public async ValueTask DisposeAsync()
     {
-        await KillAsync();
+        await EndAsync();
         if (Directory.Exists(Folder))
         {
             Directory.Delete(Folder, recursive: true);
@@ -119,14 +105,16 @@ public sealed class ServerProcess : IAsyncDisposable
     internal ServerFailedException Failure(string message) =>
         new($"{message} ({Path.GetFileName(_launch.Program)} on port {Port}){Environment.NewLine}{Tail(Log)}");
 
-    private static string Tail(string log) => string.Join(Environment.NewLine, log.Split('\n').TakeLast(25));
-
-    private static string ReadKeeper()
+    private async ValueTask EndAsync()
     {
-        using var stream = typeof(ServerProcess).Assembly.GetManifestResourceStream("keeper.sh")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
+        if (_process is { } process)
+        {
+            _process = null;
+            await process.DisposeAsync();
+        }
     }
+
+    private static string Tail(string log) => string.Join(Environment.NewLine, log.Split('\n').TakeLast(25));
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -136,24 +124,12 @@ public sealed class ServerProcess : IAsyncDisposable
             await File.WriteAllTextAsync(file, _launch.Configuration(this), cancellationToken);
         }
 
-        File.Delete(LogFile);
-        var start = new ProcessStartInfo("/bin/sh")
-        {
-            ArgumentList = { "-c", Keeper, "keeper", Folder, _launch.Program, file },
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            WorkingDirectory = Folder,
-        };
-        if (_launch.Argument is not null)
-        {
-            start.ArgumentList.Add(_launch.Argument);
-        }
-
-        _keeper = Process.Start(start)!;
+        await EndAsync();
+        string[] argument = _launch.Argument is null ? [] : [_launch.Argument];
+        _process = await KeptProcess.StartAsync(Folder, [_launch.Program, file, .. argument], cancellationToken);
+        ProcessId = _process.ProcessId;
         try
         {
-            var line = await _keeper.StandardOutput.ReadLineAsync(cancellationToken);
-            ProcessId = int.Parse(line ?? throw Failure("The server's keeper ended at once"), CultureInfo.InvariantCulture);
             await WaitUntilReadyAsync(cancellationToken);
         }
         catch

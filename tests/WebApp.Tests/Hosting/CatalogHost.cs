@@ -24,15 +24,7 @@ internal sealed class CatalogHost : WebApplicationFactory<ProductsController>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
-        // Whatever the machine's own environment names must not leak into the test.
-        foreach (var name in (string[])["CACHE_BACKEND", "REDIS_URL", "VALKEY_URL", "VALKEY_HOST", "REDIS_HOST"])
-        {
-            builder.UseSetting(name, "");
-        }
-
-        builder.UseSetting("Catalog:Database", Path.Combine(_folder, "catalog.db"));
-        builder.UseSetting("Larder:Prefix", Path.GetFileName(_folder));
-        foreach (var (name, value) in _settings)
+        foreach (var (name, value) in CatalogSettings.Of(_folder, _settings))
         {
             builder.UseSetting(name, value);
         }
