@@ -23,7 +23,15 @@ internal sealed class StartReport(ILarderStatus status, IServiceProvider provide
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stopping.CancelAsync().ConfigureAwait(false);
+        try
+        {
+            await _stopping.CancelAsync().ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            // A host may be stopped and disposed from two sides at once, as test hosts are.
+        }
+
         await _reporting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
