@@ -13,6 +13,7 @@ internal static class AttributeNames
     public const string Operation = "larder.operation";
     public const string OperationKind = "larder.operation.kind";
     public const string Breaker = "larder.breaker";
+    public const string BatchSize = "larder.batch.size";
     public const string System = "db.system.name";
     public const string DatabaseOperation = "db.operation.name";
     public const string ErrorType = "error.type";

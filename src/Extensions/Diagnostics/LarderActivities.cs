@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Larder.Engine;
 
 namespace Larder.Diagnostics;
 
@@ -10,10 +11,43 @@ internal static class LarderActivities
 
     private static readonly ActivitySource Source = new(SourceName);
 
+    /// <summary>Whether anybody listens.</summary>
+    public static bool IsFollowed => Source.HasListeners();
+
     /// <summary>
     /// Whether operations at the second level are to be shown: those within something that is followed. What the cache does there by itself would be a trace for each beat of its heart.
     /// </summary>
-    public static bool FollowsSecondLevel => Source.HasListeners() && Activity.Current is not null;
+    public static bool FollowsSecondLevel => IsFollowed && Activity.Current is not null;
+
+    /// <summary>A factory runs, for the call that leads the load.</summary>
+    public static Activity? StartLoad(ScopeState scope) => Start("larder.load", scope);
+
+    /// <summary>A call waits for the load that another leads. When both have ended <see cref="RefersTo"/> says which it was.</summary>
+    public static Activity? StartWait(ScopeState scope) => Start("larder.wait", scope);
+
+    /// <summary>A load in the background. It outlives the request that set it off, so it is a trace of its own that refers to that.</summary>
+    public static Activity? StartRefresh(ScopeState scope)
+    {
+        if (!IsFollowed)
+        {
+            return null;
+        }
+
+        // What starts without a current span has no parent. Whoever calls this is an asynchronous method of its own, so nobody else sees the change.
+        var reader = Activity.Current;
+        Activity.Current = null;
+        var refresh = Source.StartActivity("larder.refresh", ActivityKind.Internal, default(ActivityContext), scope.Labels.Scope, reader is null ? null : [new ActivityLink(reader.Context)]);
+        Activity.Current = refresh ?? reader;
+        return refresh;
+    }
+
+    /// <summary>An invalidation that is asked for on this node.</summary>
+    /// <param name="kind">What is invalidated: a key, a tag, a pattern, a level.</param>
+    /// <param name="scope">Whose; null for a level above a namespace.</param>
+    public static Activity? StartInvalidation(string kind, ScopeState? scope) =>
+        IsFollowed
+            ? Source.StartActivity("larder.invalidate", ActivityKind.Internal, default(ActivityContext), (scope?.Labels ?? ScopeLabels.None).With(LarderMetrics.Tag(AttributeNames.Kind, kind)))
+            : null;
 
     /// <summary>An operation at the second level, as OpenTelemetry describes calls to databases.</summary>
     /// <param name="operation">Larder's name of the operation; it may be one command of the server or several.</param>
@@ -35,8 +69,24 @@ internal static class LarderActivities
         return Source.StartActivity($"larder.second_level.{operation}", ActivityKind.Client, default(ActivityContext), tags);
     }
 
+    /// <summary>Connects a span with one that may be part of another trace.</summary>
+    public static void RefersTo(this Activity? activity, Activity? other)
+    {
+        if (other is not null)
+        {
+            activity?.AddLink(new ActivityLink(other.Context));
+        }
+    }
+
     /// <summary>Marks a span as failed. Its description is no exception's message, which may quote a key.</summary>
     public static void Fail(this Activity? activity, string error) => activity?.SetTag(AttributeNames.ErrorType, error).SetStatus(ActivityStatusCode.Error, error);
+
+    /// <summary>The same, for the filter of a <c>catch</c> that is to catch nothing.</summary>
+    public static bool Fails(this Activity? activity, Exception exception)
+    {
+        activity.Fail(ErrorType(exception));
+        return false;
+    }
 
     /// <summary>What kind of error it is: one of few.</summary>
     public static string ErrorType(Exception? exception) => exception switch
@@ -45,4 +95,6 @@ internal static class LarderActivities
         TimeoutException => "timeout",
         _ => exception.GetType().FullName ?? exception.GetType().Name,
     };
+
+    private static Activity? Start(string name, ScopeState scope) => IsFollowed ? Source.StartActivity(name, ActivityKind.Internal, default(ActivityContext), scope.Labels.Scope) : null;
 }

@@ -20,7 +20,7 @@ internal sealed partial class CacheEngine
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
         var message = BackplaneMessage.KeyChanged(scope.Id, keyText);
-        CountInvalidation(message, isRemote: false);
+        using var span = BeginInvalidation(message);
         var key = new MemoryKey(scope, keyText);
         var here = Forget(key);
 
@@ -43,6 +43,10 @@ internal sealed partial class CacheEngine
 
             await TellAsync(message, physicalKey, policy).ConfigureAwait(false);
             return wasHere || wasThere;
+        }
+        catch (Exception exception) when (span.Fails(exception))
+        {
+            throw;
         }
         finally
         {
@@ -78,7 +82,7 @@ internal sealed partial class CacheEngine
     /// </summary>
     private async ValueTask InvalidateAsync(Group group, BackplaneMessage message, Group? activity = null)
     {
-        CountInvalidation(message, isRemote: false);
+        using var span = BeginInvalidation(message);
         _groups.Invalidate(group);
         try
         {
@@ -101,6 +105,10 @@ internal sealed partial class CacheEngine
             _groups.Invalidate(group);
             Remember(invalidation);
             await TellAsync(message, invalidation, InvalidationPolicy).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (span.Fails(exception))
+        {
+            throw;
         }
         finally
         {

@@ -5,7 +5,7 @@ namespace Larder.Engine;
 
 /// <remarks>
 /// Hits on entries whose plain time is over (see <see cref="EntryTerms"/>), and the loads they start in the background. A background load
-/// runs in the execution context of the call that started it: the ambient scope and the trace are that caller's. It is a load like any
+/// runs in the execution context of the call that started it: the ambient scope is that caller's. Its trace is one of its own that refers to the caller's, where anybody follows it. It is a load like any
 /// other, in the table of flights and under the key's lease, so whoever needs the value meanwhile joins it, and an invalidation
 /// fences it.
 /// </remarks>
@@ -134,14 +134,17 @@ internal sealed partial class CacheEngine
     private async Task RefreshAsync<TLoader, T>(Load<T> load, TLoader loader, MemoryEntry entry)
         where TLoader : struct, ILoader<T>
     {
+        using var activity = LarderActivities.StartRefresh(entry.Scope);
         var outcome = "failed";
         try
         {
             await LeadAsync(load, loader).ConfigureAwait(false);
             outcome = load.IsStored ? "stored" : "unstored";
         }
-        catch (Exception)
+        catch (Exception exception)
         {
+            activity.Fail(LarderActivities.ErrorType(exception));
+
             // Told where it happened; here nobody waits for it.
         }
         finally
@@ -152,6 +155,7 @@ internal sealed partial class CacheEngine
                 HoldOver(load.Flight, entry, load.Policy);
             }
 
+            activity?.SetTag(AttributeNames.Outcome, outcome);
             if (_metrics.Refreshes.Enabled)
             {
                 _metrics.Refreshes.Add(1, entry.Scope.Labels.With(LarderMetrics.Tag(AttributeNames.Outcome, outcome)));

@@ -23,7 +23,9 @@ internal sealed partial class CacheEngine
         if (_flights.JoinOrAdd<T>(key, policy.Flags, _groups.Counter, groups, cancellationToken.CanBeCanceled || policy.Rules.HasTimeouts, out var flight))
         {
             loader.Begin(flight, null);
-            return JoinAsync(flight, loader, policy, names, cancellationToken);
+            return LarderActivities.IsFollowed
+                ? JoinFollowedAsync(flight, loader, policy, names, cancellationToken)
+                : JoinAsync(flight, loader, policy, names, cancellationToken);
         }
 
         var load = new Load<T>(flight, policy, names, groups);
@@ -40,6 +42,24 @@ internal sealed partial class CacheEngine
         }
 
         return AwaitOwnLoadAsync(led.AsTask(), flight, cancellationToken);
+    }
+
+    private async ValueTask<T> JoinFollowedAsync<TLoader, T>(Flight<T> flight, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
+        where TLoader : struct, ILoader<T>
+    {
+        using var activity = LarderActivities.StartWait(flight.Key.Scope);
+        try
+        {
+            return await JoinAsync(flight, loader, policy, tags, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (activity.Fails(exception))
+        {
+            throw;
+        }
+        finally
+        {
+            activity.RefersTo(flight.Span);
+        }
     }
 
     private async ValueTask<T> JoinAsync<TLoader, T>(Flight<T> flight, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
@@ -312,6 +332,9 @@ internal sealed partial class CacheEngine
             CountMiss(flight.Key.Scope, loads: true);
         }
 
+        // One that runs for several keys has one span (see LoadBatch).
+        using var activity = load.Member is null ? LarderActivities.StartLoad(flight.Key.Scope) : null;
+        flight.Span = activity;
         var (began, failure) = (BeginLoadTime(), (Exception?)null);
         var context = loader.TakesContext ? new CacheEntryContext(flight.Key.Key, flight.Key.Scope.Scope, _scopes, flight.Stale, load.Refreshes is not null) : null;
         flight.StartFactory();
@@ -334,10 +357,12 @@ internal sealed partial class CacheEngine
         catch (Exception exception)
         {
             failure = exception;
+            activity.Fail(LarderActivities.ErrorType(exception));
             throw;
         }
         finally
         {
+            activity?.SetTag(AttributeNames.Outcome, OutcomeOf(load, failure));
             CountLoad(load, began, failure);
             await EndAsync(context).ConfigureAwait(false);
         }

@@ -97,7 +97,7 @@ internal sealed partial class CacheEngine
         Dictionary<string, T> values,
         CancellationToken cancellationToken)
     {
-        var batch = new LoadBatch<T>(load, policy.Rules.NullIsNotFound);
+        var batch = new LoadBatch<T>(scope, load, policy.Rules.NullIsNotFound);
 
         // All are in before the first begins, or it might run the function for itself.
         var members = Array.ConvertAll(keys, batch.Add);

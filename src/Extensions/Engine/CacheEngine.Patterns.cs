@@ -1,5 +1,6 @@
 using Larder.Admin;
 using Larder.Backplane;
+using Larder.Diagnostics;
 using Larder.Scopes;
 
 namespace Larder.Engine;
@@ -27,7 +28,7 @@ internal sealed partial class CacheEngine
         }
 
         var message = BackplaneMessage.PatternInvalidated(scope.Id, pattern.Encode());
-        CountInvalidation(message, isRemote: false);
+        using var span = BeginInvalidation(message);
         var (count, hashed) = ForgetMatching(scope, pattern);
         if (_second is null)
         {
@@ -45,6 +46,10 @@ internal sealed partial class CacheEngine
                     count += await RemoveEachAsync(scope, page).ConfigureAwait(false);
                 }
             }
+        }
+        catch (Exception exception) when (span.Fails(exception))
+        {
+            throw;
         }
         finally
         {

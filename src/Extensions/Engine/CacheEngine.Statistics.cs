@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Larder.Backplane;
 using Larder.Diagnostics;
@@ -184,7 +185,7 @@ internal sealed partial class CacheEngine
         var took = _clock.Provider.GetElapsedTime(began.Value);
         if (_metrics.LoadDuration.Enabled)
         {
-            var outcome = LarderMetrics.Tag(AttributeNames.Outcome, failure is not null ? "failed" : load.Flight.Kind == CacheResultKind.NotFound ? "not_found" : "found");
+            var outcome = LarderMetrics.Tag(AttributeNames.Outcome, OutcomeOf(load, failure));
             var labels = load.Flight.Key.Scope.Labels;
             _metrics.LoadDuration.Record(
                 took.TotalSeconds, failure is null ? labels.With(outcome) : labels.With(outcome, LarderMetrics.Tag(AttributeNames.ErrorType, LarderActivities.ErrorType(failure))));
@@ -200,6 +201,15 @@ internal sealed partial class CacheEngine
                 counters.Add(Tally.FailedLoad);
             }
         }
+    }
+
+    private static string OutcomeOf<T>(Load<T> load, Exception? failure) => failure is not null ? "failed" : load.Flight.Kind == CacheResultKind.NotFound ? "not_found" : "found";
+
+    /// <summary>This node is asked for an invalidation.</summary>
+    private Activity? BeginInvalidation(in BackplaneMessage message)
+    {
+        CountInvalidation(message, isRemote: false);
+        return LarderActivities.IsFollowed ? LarderActivities.StartInvalidation(KindOf(message), _groups.FindScope(message.Scope)) : null;
     }
 
     /// <summary>An invalidation holds on this node, which was asked for it, or has heard of it from another.</summary>

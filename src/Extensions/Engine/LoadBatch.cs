@@ -1,3 +1,5 @@
+using Larder.Diagnostics;
+
 namespace Larder.Engine;
 
 /// <summary>One call of a caller's function for all keys of a call that have to be loaded.</summary>
@@ -8,7 +10,7 @@ namespace Larder.Engine;
 /// <para>Nobody waits for somebody who waits for another: a load that has to wait for one elsewhere, here or on another node, leaves the batch, and loads by itself if it has to
 /// in the end. So two calls that have begun with each other's keys cannot hold each other up.</para>
 /// </remarks>
-internal sealed class LoadBatch<T>(Func<IReadOnlyCollection<string>, CancellationToken, ValueTask<IReadOnlyDictionary<string, T>>> load, bool nullIsNotFound)
+internal sealed class LoadBatch<T>(ScopeState scope, Func<IReadOnlyCollection<string>, CancellationToken, ValueTask<IReadOnlyDictionary<string, T>>> load, bool nullIsNotFound)
 {
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource<IReadOnlyDictionary<string, T>> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,7 +28,21 @@ internal sealed class LoadBatch<T>(Func<IReadOnlyCollection<string>, Cancellatio
 
     /// <summary>Runs the function for one key alone.</summary>
     private async ValueTask<IReadOnlyDictionary<string, T>> LoadAloneAsync(string key, CancellationToken cancellationToken) =>
-        Checked(await load([key], cancellationToken).ConfigureAwait(false));
+        await LoadAsync([key], cancellationToken).ConfigureAwait(false);
+
+    private async ValueTask<IReadOnlyDictionary<string, T>> LoadAsync(List<string> keys, CancellationToken cancellationToken)
+    {
+        using var activity = LarderActivities.StartLoad(scope);
+        activity?.SetTag(AttributeNames.BatchSize, keys.Count);
+        try
+        {
+            return Checked(await load(keys, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception exception) when (activity.Fails(exception))
+        {
+            throw;
+        }
+    }
 
     private static IReadOnlyDictionary<string, T> Checked(IReadOnlyDictionary<string, T>? loaded) =>
         loaded ?? throw new InvalidOperationException("The function that loads several keys has returned null. Return an empty dictionary if nothing was found.");
@@ -65,7 +81,7 @@ internal sealed class LoadBatch<T>(Func<IReadOnlyCollection<string>, Cancellatio
         }, null));
         try
         {
-            _loaded.SetResult(Checked(await load(_arrived.ConvertAll(key => key.Key), abandoned.Token).ConfigureAwait(false)));
+            _loaded.SetResult(await LoadAsync(_arrived.ConvertAll(key => key.Key), abandoned.Token).ConfigureAwait(false));
         }
         catch (Exception exception)
         {
