@@ -17,11 +17,8 @@ public sealed class LarderOutputCacheOptions
     /// </summary>
     public bool SendCacheStatus { get; set; } = true;
 
-    /// <summary>
-    /// Whether a page whose endpoint gives no <c>ETag</c> gets one: a weak one, new with each run of the endpoint, the same on all nodes. A client that has
-    /// the page is then answered with 304 and no body. Default <see langword="true"/>.
-    /// </summary>
-    public bool SendETag { get; set; } = true;
+    /// <summary>Which <c>ETag</c> a page gets whose endpoint gives none, where its route does not say. Default <see cref="CacheRouteETag.Generation"/>.</summary>
+    public CacheRouteETag ETag { get; set; } = CacheRouteETag.Generation;
 
     /// <summary>
     /// Declares a policy that routes use by its name: <c>[CacheRoute(Policy = "products")]</c>. What the section <c>Larder:OutputCaching:Policies</c> says of the

@@ -22,8 +22,8 @@ internal static class OutputCachingSection
                 case "SENDCACHESTATUS":
                     options.SendCacheStatus = Flag(child);
                     break;
-                case "SENDETAG":
-                    options.SendETag = Flag(child);
+                case "ETAG":
+                    options.ETag = ETag(child);
                     break;
                 case "POLICIES":
                     foreach (var policy in child.GetChildren())
@@ -33,7 +33,7 @@ internal static class OutputCachingSection
 
                     break;
                 default:
-                    throw Unknown(child, "DefaultExpiration, SendCacheStatus, SendETag and Policies");
+                    throw Unknown(child, "DefaultExpiration, SendCacheStatus, ETag and Policies");
             }
         }
     }
@@ -72,11 +72,14 @@ internal static class OutputCachingSection
                 case "VARYBYUSER":
                     settings.VaryByUser = Flag(child);
                     break;
+                case "ETAG":
+                    settings.ETag = ETag(child);
+                    break;
                 case "VARYBYCLAIMS":
                     settings.VaryByClaims = List(child);
                     break;
                 default:
-                    throw Unknown(child, "Duration, NotFound, Statuses, StaleWhileRevalidate, StaleIfError, Tags, Query, Headers, VaryByUser and VaryByClaims");
+                    throw Unknown(child, "Duration, NotFound, Statuses, StaleWhileRevalidate, StaleIfError, Tags, Query, Headers, ETag, VaryByUser and VaryByClaims");
             }
         }
     }
@@ -120,6 +123,9 @@ internal static class OutputCachingSection
     }
 
     private static bool Flag(IConfigurationSection section) => bool.TryParse(section.Value, out var value) ? value : throw Wrong(section, "true or false");
+
+    private static CacheRouteETag ETag(IConfigurationSection section) =>
+        Enum.GetNames<CacheRouteETag>().Contains(section.Value, StringComparer.OrdinalIgnoreCase) ? Enum.Parse<CacheRouteETag>(section.Value!, ignoreCase: true) : throw Wrong(section, "None, Generation or Content");
 
     private static string[] List(IConfigurationSection section)
     {

@@ -156,6 +156,14 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
         set => Settings.VaryByClaims = value;
     }
 
+    /// <summary>Which <c>ETag</c> the page gets if the endpoint gives none. Default <see cref="LarderOutputCacheOptions.ETag"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is none of those that are named.</exception>
+    public CacheRouteETag ETag
+    {
+        get => Settings.ETag ?? CacheRouteETag.Generation;
+        set => Settings.ETag = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(value), value, $"There is no ETag '{value}'.");
+    }
+
     /// <summary>
     /// Gives a part of the key that the application works out, besides all others: <c>http => http.Request.Cookies["theme"]</c>. It gives a text or what
     /// <see cref="CacheKey.FromParts"/> takes (simple values, tuples, sequences); a request for which it gives <see langword="null"/> or an empty text is not cached. It is called for each request, by many

@@ -65,7 +65,11 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         }
 
         context.AllowCacheStorage = request.Leads;
-        if (request.Leads && options.Value.SendETag)
+        if (request.Leads && terms.ETag == CacheRouteETag.Content)
+        {
+            request.Body = HeldBody.Begin(http, request.ClientLeft);
+        }
+        else if (request.Leads && terms.ETag == CacheRouteETag.Generation)
         {
             // Before the endpoint runs, because what its first write finds in the headers is what is stored.
             http.Response.Headers.ETag = request.ETag = string.Create(CultureInfo.InvariantCulture, $"W/\"{RandomId.Next():x16}\"");
@@ -115,7 +119,7 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
             request.End(reason == "aborted" || http.Response.StatusCode >= StatusCodes.Status500InternalServerError ? PageOutcome.Failed : PageOutcome.NotStored);
         }
 
-        return default;
+        return request.Body is null ? default : request.EndBodyAsync(isStored: reason is null);
     }
 
     private static void Bypass(OutputCacheContext context, CacheStatus status, string reason)

@@ -94,6 +94,6 @@ internal sealed class CacheStatus
         }
 
         var outcome = reason is null ? "stored" : $"detail={reason}";
-        return string.Create(CultureInfo.InvariantCulture, $"{CacheName}; fwd={(request.IsRefresh ? "stale" : "uri-miss")}; fwd-status={context.Response.StatusCode}; {outcome}");
+        return string.Create(CultureInfo.InvariantCulture, $"{CacheName}; fwd={(request.IsRefresh ? "stale" : "uri-miss")}; fwd-status={request.Status}; {outcome}");
     }
 }

@@ -18,7 +18,7 @@ internal sealed class ResponseRules(TimeProvider time)
             return (null, "aborted");
         }
 
-        if (route.For(response.StatusCode) is not { } byRoute)
+        if (route.For(request.Status) is not { } byRoute)
         {
             return (null, "status");
         }

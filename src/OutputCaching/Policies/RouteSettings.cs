@@ -27,6 +27,8 @@ internal sealed record RouteSettings
 
     public string[]? VaryByClaims { get; set; }
 
+    public CacheRouteETag? ETag { get; set; }
+
     public Func<HttpContext, object?>? KeyBy { get; set; }
 
     public Type? KeyType { get; set; }
@@ -45,6 +47,7 @@ internal sealed record RouteSettings
         Headers = Headers ?? lower.Headers,
         VaryByUser = VaryByUser ?? lower.VaryByUser,
         VaryByClaims = VaryByClaims ?? lower.VaryByClaims,
+        ETag = ETag ?? lower.ETag,
 
         // Two ways to say one thing.
         KeyBy = KeyBy ?? (KeyType is null ? lower.KeyBy : null),

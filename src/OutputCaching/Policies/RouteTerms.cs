@@ -35,6 +35,7 @@ internal sealed class RouteTerms
             tag.ThrowIfOfAnotherUser(this);
         }
 
+        ETag = settings.ETag ?? options.ETag;
         _keyBy = settings.KeyBy;
         if (settings.KeyType is { } type)
         {
@@ -80,6 +81,9 @@ internal sealed class RouteTerms
 
     /// <summary>Whether a part of the key is the application's.</summary>
     public bool HasOwnKey => _keyBy is not null;
+
+    /// <summary>What a page gets whose endpoint gives none.</summary>
+    public CacheRouteETag ETag { get; }
 
     /// <summary>What the engine is told before the response is known.</summary>
     public CacheEntryPolicy Policy { get; }

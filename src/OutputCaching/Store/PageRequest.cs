@@ -33,6 +33,7 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     private Task? _load;
     private long _ticket;
     private bool _ended;
+    private bool _isNotModified;
 
     /// <summary>The page from the cache; null if there is none.</summary>
     public Page? Found { get; private set; }
@@ -52,6 +53,12 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     /// <summary>The ETag that the response was given in case its endpoint gives none.</summary>
     public string? ETag { get; set; }
 
+    /// <summary>What holds the response back, if its <c>ETag</c> is made of its body.</summary>
+    public HeldBody? Body { get; set; }
+
+    /// <summary>The status of the page; that of the response may say that the client has it.</summary>
+    public int Status => _isNotModified ? StatusCodes.Status200OK : http.Response.StatusCode;
+
     /// <summary>How the response is to be stored, once that is settled.</summary>
     public PageTerms? Terms { get; set; }
 
@@ -59,6 +66,9 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
 
     /// <summary>Whether what the endpoint wrote may be less than it wanted to write.</summary>
     public bool IsCutShort => _leadToken.IsCancellationRequested || _lifetime is { IsAborted: true } || (_lifetime is null && http.RequestAborted.IsCancellationRequested);
+
+    /// <summary>Cancelled when the client has left, although the request may go on for others.</summary>
+    public CancellationToken ClientLeft => _lifetime?.Original.RequestAborted ?? http.RequestAborted;
 
     /// <summary>The key that the middleware is given: it leads the store here, and nowhere once the request has ended.</summary>
     public string Ticket
@@ -212,15 +222,20 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
 
         // Settled here and not by the engine, so that what Cache-Status says of the page is true.
         terms = terms with { Expiration = space.Engine.Jittered(space, terms.Expiration) };
-        var page = new Page(PageContent.Copy(response, http.Response.StatusCode))
+        var content = PageContent.Copy(response, Status);
+        Body?.Complete(content);
+        var page = new Page(content)
         {
             Created = space.Engine.Clock.UtcNowMilliseconds,
             Life = EngineClock.Milliseconds(terms.Expiration),
-            Status = http.Response.StatusCode,
+            Status = Status,
         };
         End(new PageOutcome { Page = page, Terms = terms });
         await _load!.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    /// <summary>Sends the response that was held back.</summary>
+    public async ValueTask EndBodyAsync(bool isStored) => _isNotModified = await Body!.EndAsync(isStored).ConfigureAwait(false);
 
     /// <summary>The request computes no page any more. Only the first outcome counts.</summary>
     public void End(PageOutcome outcome)
@@ -240,6 +255,7 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     {
         // A response that was complete, and that the middleware did not hand over, was too large to be stored.
         End(Terms is null ? PageOutcome.Failed : PageOutcome.NotStored);
+        Body?.Restore();
         if (_ticket != 0)
         {
             store.Withdraw(_ticket);

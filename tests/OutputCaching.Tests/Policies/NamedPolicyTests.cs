@@ -110,11 +110,11 @@ public sealed class NamedPolicyTests
     [Fact]
     public async Task General_settings_stand_in_the_section_too_and_code_wins()
     {
-        var section = Read("""{ "DefaultExpiration": "00:10:00", "SendCacheStatus": false, "SendETag": "False" }""");
+        var section = Read("""{ "DefaultExpiration": "00:10:00", "SendCacheStatus": false, "ETag": "content" }""");
         static void Map(PageApp pages, WebApplication web) => web.MapGet("/p", () => $"{pages.Next()}").CacheRoute();
         await using var app = await StartAsync(section, Map);
         var options = app.Services.GetRequiredService<IOptions<LarderOutputCacheOptions>>().Value;
-        Assert.Equal((TimeSpan.FromMinutes(10), false, false), (options.DefaultExpiration, options.SendCacheStatus, options.SendETag));
+        Assert.Equal((TimeSpan.FromMinutes(10), false, CacheRouteETag.Content), (options.DefaultExpiration, options.SendCacheStatus, options.ETag));
 
         await using var other = await StartAsync(section, Map, options => (options.SendCacheStatus, options.DefaultExpiration) = (true, TimeSpan.FromMinutes(2)));
         Assert.InRange(await SecondsAsync(other, "/p"), 110, 120);
@@ -165,6 +165,7 @@ public sealed class NamedPolicyTests
     [InlineData("""{ "Duration": "1.5" }""", "Duration is '1.5'")]
     [InlineData("""{ "NotFound": "-1" }""", "NotFound is '-1'")]
     [InlineData("""{ "Duraton": 5 }""", "Larder:OutputCaching:Policies:products:Duraton is not known. Known there are Duration,")]
+    [InlineData("""{ "ETag": "1" }""", "ETag is '1'; it must be None, Generation or Content.")]
     [InlineData("""{ "VaryByUser": "yes" }""", "VaryByUser is 'yes'; it must be true or false.")]
     [InlineData("""{ "Tags": "product:{id}" }""", "Tags is 'product:{id}'; it must be a list of texts.")]
     [InlineData("""{ "Tags": [ "product:{id" ] }""", "The tag 'product:{id' has braces that do not match")]
