@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs all tests: installs the servers they need where it can, builds once, runs every test project, sums up.
+# Runs all tests: installs the servers and the browser they need where it can, builds once, runs every test project, sums up.
 #
 #   ./test.sh                            everything
 #   ./test.sh --filter Scopes            arguments go to every `dotnet test`
 #   LARDER_TEST_SERVERS=none ./test.sh   without servers; the tests on them are skipped, and counted as skipped
+#   LARDER_TEST_BROWSER=none ./test.sh   the same without a browser
 #
 # The last line is "N passed, N failed, N skipped". A project whose test host died, hung, or ran no test counts as a failure.
 set -euo pipefail
@@ -87,7 +88,9 @@ check_sdk
 if [ "${LARDER_TEST_SERVERS:-}" != none ]; then
   install_servers
 fi
-install_browser
+if [ "${LARDER_TEST_BROWSER:-}" != none ]; then
+  install_browser
+fi
 rm -rf "$results"
 dotnet build Extensions.sln -c Release ${build_options[@]+"${build_options[@]}"} </dev/null
 

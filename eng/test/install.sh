@@ -1,4 +1,4 @@
-# Installs the servers that the tests run against, where they are missing and this machine allows it.
+# Installs the servers and the browser that the tests use, where they are missing and this machine allows it.
 # Sourced by test.sh. Does nothing, and asks no package source anything, when all is there.
 
 # A server is there when its variable names one or its program is found.
@@ -22,11 +22,29 @@ install_servers() {
   has_valkey || cannot_install valkey-server LARDER_VALKEY_SERVER
 }
 
-# No test drives a browser yet. The one that first does installs it here, as install_servers does.
-install_browser() { :; }
+# As tests/Dashboard.Tests/Browser/BrowserBinary.cs looks for it.
+has_browser() {
+  [ -n "${LARDER_CHROMIUM:-}" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+    [ -x '/Applications/Chromium.app/Contents/MacOS/Chromium' ] || [ -x '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome' ]
+}
+
+install_browser() {
+  if has_browser; then
+    return
+  fi
+
+  if command -v brew >/dev/null; then
+    brew install --cask chromium
+  elif command -v apt-get >/dev/null && can_be_root; then
+    (install_browser_with_apt) || true
+  fi
+
+  hash -r
+  has_browser || cannot_install chromium LARDER_CHROMIUM LARDER_TEST_BROWSER 'in a browser'
+}
 
 cannot_install() {
-  echo "$1 is missing and cannot be installed here: install it, set $2 to its path, or set LARDER_TEST_SERVERS=none to skip the tests on servers." >&2
+  echo "$1 is missing and cannot be installed here: install it, set $2 to its path, or set ${3:-LARDER_TEST_SERVERS}=none to skip the tests ${4:-on servers}." >&2
   exit 1
 }
 
@@ -70,6 +88,12 @@ install_servers_with_apt() {
     fi
     apt_install valkey-server
   fi
+}
+
+install_browser_with_apt() {
+  export DEBIAN_FRONTEND=noninteractive
+  as_root apt-get update -q
+  apt_install chromium
 }
 
 # The tests start servers of their own. Nothing may start on the well-known port, neither now nor at the next boot.

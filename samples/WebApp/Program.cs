@@ -12,6 +12,7 @@ builder.Services.AddLarder(builder.Configuration)
         .AllowTenants((_, tenant) => Tenants.Exists(tenant)))
     .AddOutputCaching();
 builder.Services.AddHealthChecks().AddLarder();
+builder.Services.AddAntiforgery(); // For the dashboard.
 
 builder.Services.AddCatalogData(builder.Configuration, builder.Environment);
 builder.Services.AddSingleton<ProductStore>().AddScoped<ProductCatalog>().AddScoped<DataCacheLog>();
@@ -30,6 +31,13 @@ app.UseOutputCache();
 
 app.MapControllers();
 app.MapLarderHealth();
+if (app.Environment.IsDevelopment())
+{
+    // They span tenants and ask for a login, which this sample does not have. On your own machine you may look without one.
+    app.MapLarderDashboard().AllowAnonymous();
+    app.MapLarderStatistics().AllowAnonymous();
+}
+
 app.MapOpenApi();
 app.MapLandingPage();
 

@@ -34,7 +34,8 @@ internal static class LandingPage
         curl -i localhost:5080/t/acme/products/1     # a miss again, with the new name</pre>
         <p><code>Cache-Status</code> speaks of the page, <code>X-Data-Cache</code> of the data behind it; a page from the cache asks for no data.
         The same steps are in <code>WebApp.http</code>.</p>
-        <p>Health: <a href="/health/live">live</a>, <a href="/health/ready">ready</a>, <a href="/health">all</a>.
+        <p>The same, drawn: <a href="/larder">the dashboard</a>, and <a href="/larder/statistics">its numbers as JSON</a>.
+        Health: <a href="/health/live">live</a>, <a href="/health/ready">ready</a>, <a href="/health">all</a>.
         API: <a href="/openapi/v1.json">OpenAPI document</a>.</p>
         </html>
         """;

@@ -94,4 +94,10 @@ internal static partial class Log
 
     [LoggerMessage(51, LogLevel.Warning, "Whether the server tells what expires is not known, because it refuses CONFIG GET to this user. If its setting notify-keyspace-events holds no 'Ex', nothing will be told.")]
     public static partial void ExpirationsUnconfirmed(this ILogger logger);
+
+    [LoggerMessage(70, LogLevel.Information, "At the dashboard, by {User}: {Action}.")]
+    public static partial void OperatorActed(this ILogger logger, string action, string user);
+
+    [LoggerMessage(71, LogLevel.Error, "The dashboard could not be told how this node stands; it tries again.")]
+    public static partial void DashboardFailed(this ILogger logger, Exception exception);
 }

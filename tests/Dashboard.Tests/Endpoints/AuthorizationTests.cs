@@ -13,15 +13,55 @@ public sealed class AuthorizationTests
     [Theory]
     [InlineData("GET", Statistics)]
     [InlineData("POST", Statistics + "/reset")]
+    [InlineData("GET", "/larder/")]
+    [InlineData("GET", "/larder/assets/{version}/dashboard.js")]
+    [InlineData("GET", "/larder/events")]
+    [InlineData("GET", "/larder/token")]
     public async Task Nobody_sees_anything_unless_logged_in(string method, string path)
     {
         await using var app = await DashboardApp.StartAsync(Map);
+
+        path = path.Replace("{version}", Dashboard.DashboardAssets.Version, StringComparison.Ordinal);
 
         using var nobody = await app.SendAsync(new HttpMethod(method), path);
         using var somebody = await app.SendAsync(new HttpMethod(method), path, "anna");
 
         Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
         Assert.True(somebody.IsSuccessStatusCode, $"{somebody.StatusCode}");
+    }
+
+    [Theory]
+    [InlineData("find")]
+    [InlineData("remove-key")]
+    [InlineData("remove-tag")]
+    [InlineData("clear-tenant")]
+    [InlineData("reset")]
+    public async Task Nobody_does_anything_unless_logged_in(string operation)
+    {
+        await using var app = await DashboardApp.StartAsync(Map);
+
+        using var nobody = await app.SendAsync(HttpMethod.Post, "/larder/" + operation);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_dashboard_has_a_policy_of_its_own()
+    {
+        await using var app = await DashboardApp.StartAsync(web => web.MapLarderDashboard(configure: options => options.AuthorizationPolicy = "operators"));
+
+        using var anna = await app.SendAsync(HttpMethod.Get, "/larder/", "anna");
+        using var operators = await app.SendAsync(HttpMethod.Get, "/larder/", "operator");
+
+        Assert.Equal([HttpStatusCode.Forbidden, HttpStatusCode.OK], new[] { anna.StatusCode, operators.StatusCode });
+    }
+
+    [Fact]
+    public async Task The_start_fails_for_the_dashboard_too()
+    {
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => DashboardApp.StartAsync(web => web.MapLarderDashboard(), services => services.AddAntiforgery()));
+
+        Assert.Contains("MapLarderDashboard(\"/larder\") needs authorization", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -103,5 +143,9 @@ public sealed class AuthorizationTests
         Assert.Contains("services.AddLarder()", failure.Message, StringComparison.Ordinal);
     }
 
-    private static void Map(WebApplication app) => app.MapLarderStatistics();
+    private static void Map(WebApplication app)
+    {
+        app.MapLarderStatistics();
+        app.MapLarderDashboard();
+    }
 }

@@ -147,4 +147,17 @@ public sealed class ApiTests : IAsyncLifetime
 
         Assert.Equal("Kept", (await read.ProductAsync()).Name);
     }
+
+    [Theory]
+    [InlineData("Development", true)]
+    [InlineData("Production", false)]
+    public async Task The_dashboard_is_open_to_a_developer_and_to_nobody_else(string environment, bool isThere)
+    {
+        await using var host = new CatalogHost(new Dictionary<string, string>(Backend.Memory) { ["environment"] = environment });
+        using var client = host.CreateClient();
+        using var page = await client.GetAsync("/larder/");
+        using var statistics = await client.GetAsync("/larder/statistics");
+
+        Assert.Equal((isThere, isThere), (page.StatusCode == HttpStatusCode.OK, statistics.StatusCode == HttpStatusCode.OK));
+    }
 }

@@ -1,0 +1,151 @@
+using System.Net;
+using System.Net.ServerSentEvents;
+using System.Text.Json;
+using Larder.Tests.Shared;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Caching.Hybrid;
+using Xunit;
+
+namespace Larder.Tests;
+
+/// <summary>What an open page is told, and how that ends.</summary>
+public sealed class FeedTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task A_page_is_told_what_was_what_is_and_how_the_node_stands()
+    {
+        await using var app = await StartAsync();
+        await using var page = await FeedReader.OpenAsync(app);
+        var history = await page.NextAsync("history");
+        Assert.Equal(0.25, history.GetProperty("intervalSeconds").GetDouble());
+        var state = await page.NextAsync("state");
+        Assert.True(state.GetProperty("isCounting").GetBoolean());
+
+        using (CacheScope.Use(new CacheScope("acme", null, "<orders>")))
+        {
+            await app.Cache.GetOrCreateAsync("k", _ => ValueTask.FromResult(1));
+            await app.Cache.GetOrCreateAsync("k", _ => ValueTask.FromResult(1));
+            await app.Cache.RemoveByTagAsync("a tag");
+        }
+
+        long hits = 0, reads = 0, loads = 0;
+        var names = new List<string?>();
+        var tags = new List<string?>();
+        while (reads < 2 || tags.Count < 1)
+        {
+            var sample = await page.NextAsync("sample");
+            var total = sample.GetProperty("sample").GetProperty("total");
+            hits += total.GetProperty("hits").GetInt64();
+            reads += total.GetProperty("reads").GetInt64();
+            loads += total.GetProperty("loads").GetInt64();
+            names.AddRange(sample.GetProperty("newNames").EnumerateArray().Select(each => each.GetProperty("name").GetString()));
+            tags.AddRange(sample.GetProperty("invalidations").EnumerateArray().Select(each => each.GetProperty("name").GetString()));
+        }
+
+        Assert.Equal((1, 2, 1), (hits, reads, loads));
+        Assert.Equal("<orders>", Assert.Single(names));
+        Assert.Equal("a tag", Assert.Single(tags));
+        Assert.DoesNotContain("<orders>", page.Raw, StringComparison.Ordinal);
+
+        await using var later = await FeedReader.OpenAsync(app);
+        history = await later.NextAsync("history");
+        Assert.Equal("<orders>", Assert.Single(history.GetProperty("names").EnumerateArray()).GetProperty("name").GetString());
+        Assert.Equal("a tag", Assert.Single(history.GetProperty("invalidations").EnumerateArray()).GetProperty("name").GetString());
+        Assert.Equal(2, history.GetProperty("samples").EnumerateArray().Sum(sample => sample.GetProperty("total").GetProperty("reads").GetInt64()));
+    }
+
+    [Fact]
+    public async Task More_pages_than_allowed_are_refused_until_one_is_closed()
+    {
+        await using var app = await StartAsync(maximum: 2);
+        await using var first = await FeedReader.OpenAsync(app);
+        var second = await FeedReader.OpenAsync(app);
+
+        using (var third = await app.SendAsync(HttpMethod.Get, "/larder/events"))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, third.StatusCode);
+            Assert.Equal("10", Assert.Single(third.Headers.GetValues("Retry-After")));
+        }
+
+        await second.DisposeAsync();
+        await Poll.UntilAsync(
+            async () =>
+            {
+                using var another = await app.SendAsync(HttpMethod.Get, "/larder/events");
+                return another.StatusCode == HttpStatusCode.OK;
+            },
+            "there is room again");
+    }
+
+    [Fact]
+    public async Task An_application_that_stops_does_not_wait_for_open_pages()
+    {
+        await using var app = await StartAsync();
+        await using var page = await FeedReader.OpenAsync(app);
+        await page.NextAsync("sample");
+
+        // The host waits 30 s for requests that do not end.
+        var stopping = app.StopAsync();
+        Assert.True(await page.EndsAsync().WaitAsync(Patience), "The stream ends as one that is complete.");
+        await stopping.WaitAsync(Patience);
+    }
+
+    private static Task<DashboardApp> StartAsync(int maximum = 32) => DashboardApp.StartAsync(web => web.MapLarderDashboard(configure: options =>
+    {
+        options.SampleInterval = TimeSpan.FromMilliseconds(250);
+        options.MaximumConnections = maximum;
+    }).AllowAnonymous());
+
+    /// <summary>Reads events until one of a name comes.</summary>
+    private sealed class FeedReader(HttpResponseMessage response, IAsyncEnumerator<SseItem<string>> events) : IAsyncDisposable
+    {
+        public string Raw { get; private set; } = "";
+
+        public static async Task<FeedReader> OpenAsync(DashboardApp app)
+        {
+            var response = await app.SendAsync(HttpMethod.Get, "/larder/events");
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
+            var stream = await response.Content.ReadAsStreamAsync();
+            return new FeedReader(response, SseParser.Create(stream).EnumerateAsync().GetAsyncEnumerator());
+        }
+
+        public async Task<JsonElement> NextAsync(string name)
+        {
+            while (await events.MoveNextAsync().AsTask().WaitAsync(Patience))
+            {
+                Raw += events.Current.Data;
+                if (events.Current.EventType == name)
+                {
+                    return JsonDocument.Parse(events.Current.Data).RootElement;
+                }
+            }
+
+            throw new InvalidOperationException($"The stream has ended before '{name}'.");
+        }
+
+        public async Task<bool> EndsAsync()
+        {
+            while (await events.MoveNextAsync())
+            {
+            }
+
+            return true;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            response.Dispose();
+            try
+            {
+                await events.DisposeAsync();
+            }
+            catch (Exception exception) when (exception is NotSupportedException or IOException)
+            {
+                // It was being read.
+            }
+        }
+    }
+}
