@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Larder.Engine;
 
 namespace Larder.Diagnostics;
@@ -11,6 +12,9 @@ internal static class LarderActivities
 
     private static readonly ActivitySource Source = new(SourceName);
 
+    // Beside the loads rather than in them, so that one that nobody follows is no larger for it.
+    private static readonly ConditionalWeakTable<object, Activity> Loads = [];
+
     /// <summary>Whether anybody listens.</summary>
     public static bool IsFollowed => Source.HasListeners();
 
@@ -20,9 +24,20 @@ internal static class LarderActivities
     public static bool FollowsSecondLevel => IsFollowed && Activity.Current is not null;
 
     /// <summary>A factory runs, for the call that leads the load.</summary>
-    public static Activity? StartLoad(ScopeState scope) => Start("larder.load", scope);
+    /// <param name="scope">Whose value.</param>
+    /// <param name="flight">The load that others may wait for, if it is one.</param>
+    public static Activity? StartLoad(ScopeState scope, object? flight = null)
+    {
+        var load = Start("larder.load", scope);
+        if (load is not null && flight is not null)
+        {
+            Loads.AddOrUpdate(flight, load);
+        }
 
-    /// <summary>A call waits for the load that another leads. When both have ended <see cref="RefersTo"/> says which it was.</summary>
+        return load;
+    }
+
+    /// <summary>A call waits for the load that another leads.</summary>
     public static Activity? StartWait(ScopeState scope) => Start("larder.wait", scope);
 
     /// <summary>A load in the background. It outlives the request that set it off, so it is a trace of its own that refers to that.</summary>
@@ -69,12 +84,12 @@ internal static class LarderActivities
         return Source.StartActivity($"larder.second_level.{operation}", ActivityKind.Client, default(ActivityContext), tags);
     }
 
-    /// <summary>Connects a span with one that may be part of another trace.</summary>
-    public static void RefersTo(this Activity? activity, Activity? other)
+    /// <summary>Connects a span with that of the load it has waited for, which may be part of another trace.</summary>
+    public static void RefersToLoadOf(this Activity? activity, object flight)
     {
-        if (other is not null)
+        if (activity is not null && Loads.TryGetValue(flight, out var load))
         {
-            activity?.AddLink(new ActivityLink(other.Context));
+            activity.AddLink(new ActivityLink(load.Context));
         }
     }
 

@@ -56,6 +56,7 @@ internal sealed partial class CacheEngine
     {
         var token = RandomId.Next();
         var poll = FirstPoll;
+        long? waitsSince = null;
         var force = !load.Policy.ReadsSecondLevel;
         var patience = EngineClock.AddSaturating(_clock.Now, BackgroundPatience);
         while (true)
@@ -64,14 +65,14 @@ internal sealed partial class CacheEngine
             var origin = await CaptureAsync(load.Flight.Key.Scope, load.Groups, load.Policy.Retention).ConfigureAwait(false);
             if (origin is null || _leases is null || !WritesShared(load.Policy))
             {
-                return new LoadStart<T> { Generation = generation, Origin = origin, IsUnanswered = origin is null && !IsPending(load.Flight.Key.Scope, load.Groups) };
+                return Counted(load, waitsSince, new LoadStart<T> { Generation = generation, Origin = origin, IsUnanswered = origin is null && !IsPending(load.Flight.Key.Scope, load.Groups) });
             }
 
             // A holder that is alive and never ends must not hold up the other nodes for ever: then each loads for itself,
             // and only the holder may store.
             if (_clock.Now >= patience)
             {
-                return new LoadStart<T> { Generation = generation };
+                return Counted(load, waitsSince, new LoadStart<T> { Generation = generation });
             }
 
             // Registered before asking, so that an answer "someone holds it" cannot be followed by a message we miss.
@@ -82,12 +83,12 @@ internal sealed partial class CacheEngine
             var answer = await _second!.TryLeaseAsync(physicalKey, token, demand).ConfigureAwait(false);
             if (!answer.Succeeded)
             {
-                return new LoadStart<T> { Generation = generation, IsUnanswered = true };
+                return Counted(load, waitsSince, new LoadStart<T> { Generation = generation, IsUnanswered = true });
             }
 
             if (answer.Value.Granted)
             {
-                return new LoadStart<T> { Generation = generation, Origin = origin, Lease = _leases.Keep(physicalKey, token) };
+                return Counted(load, waitsSince, new LoadStart<T> { Generation = generation, Origin = origin, Lease = _leases.Keep(physicalKey, token) });
             }
 
             using (var stored = answer.Value.Found)
@@ -102,12 +103,12 @@ internal sealed partial class CacheEngine
                     var found = await UseStoredAsync(load, physicalKey, stored.Data).ConfigureAwait(false);
                     if (found.IsValid)
                     {
-                        return new LoadStart<T> { Found = found };
+                        return Counted(load, waitsSince, new LoadStart<T> { Found = found });
                     }
 
                     if (found.IsUnanswered)
                     {
-                        return new LoadStart<T> { Generation = generation, IsUnanswered = true };
+                        return Counted(load, waitsSince, new LoadStart<T> { Generation = generation, IsUnanswered = true });
                     }
 
                     // Unreadable: there is no id to name it by, so it is replaced by force.
@@ -119,7 +120,7 @@ internal sealed partial class CacheEngine
 
             load.Member?.StepOut();
             load.Elsewhere?.TrySetResult();
-            load.WaitsSince ??= _clock.Provider.GetTimestamp();
+            waitsSince ??= _clock.Provider.GetTimestamp();
             await wait.WaitAsync(poll, _clock.Provider, load.Flight.Token).ConfigureAwait(false);
             poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll;
         }

@@ -58,7 +58,7 @@ internal sealed partial class CacheEngine
         }
         finally
         {
-            activity.RefersTo(flight.Span);
+            activity.RefersToLoadOf(flight);
         }
     }
 
@@ -333,8 +333,7 @@ internal sealed partial class CacheEngine
         }
 
         // One that runs for several keys has one span (see LoadBatch).
-        using var activity = load.Member is null ? LarderActivities.StartLoad(flight.Key.Scope) : null;
-        flight.Span = activity;
+        using var activity = load.Member is null ? LarderActivities.StartLoad(flight.Key.Scope, flight) : null;
         var (began, failure) = (BeginLoadTime(), (Exception?)null);
         var context = loader.TakesContext ? new CacheEntryContext(flight.Key.Key, flight.Key.Scope.Scope, _scopes, flight.Stale, load.Refreshes is not null) : null;
         flight.StartFactory();

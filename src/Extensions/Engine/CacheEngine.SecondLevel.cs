@@ -78,7 +78,6 @@ internal sealed partial class CacheEngine
         }
 
         var start = answers ? await BeginLoadAsync(load, physicalKey, found.ObsoleteId != 0 ? found.ObsoleteId : load.Refreshes?.Origin?.Id ?? 0).ConfigureAwait(false) : new LoadStart<T> { Generation = _groups.Counter };
-        CountLeaseWait(load, start);
         if (start.Found.IsValid)
         {
             return start.Found.Value;

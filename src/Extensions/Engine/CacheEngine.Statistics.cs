@@ -236,14 +236,16 @@ internal sealed partial class CacheEngine
         _ => "level",
     };
 
-    /// <summary>A load has perhaps waited for another node's, and now knows what becomes of it.</summary>
-    private void CountLeaseWait<T>(Load<T> load, in LoadStart<T> start)
+    /// <summary>A load that has perhaps waited for another node's knows what becomes of it.</summary>
+    private LoadStart<T> Counted<T>(Load<T> load, long? waitsSince, LoadStart<T> start)
     {
-        if (load.WaitsSince is { } since && _metrics.LeaseWait.Enabled)
+        if (waitsSince is { } since && _metrics.LeaseWait.Enabled)
         {
             var outcome = start.Found.IsValid ? "found" : start.Lease.IsHeld ? "leased" : start.IsUnanswered ? "unanswered" : "given_up";
             _metrics.LeaseWait.Record(_clock.Provider.GetElapsedTime(since).TotalSeconds, load.Flight.Key.Scope.Labels.With(LarderMetrics.Tag(AttributeNames.Outcome, outcome)));
         }
+
+        return start;
     }
 
     private void CountDeparture(MemoryEntry entry, EntryDeparture departure)

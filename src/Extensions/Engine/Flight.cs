@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using Larder.Tags;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -94,9 +93,6 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
             }
         }
     }
-
-    /// <summary>The span of the load; null where nobody follows it. Set before the flight ends.</summary>
-    public Activity? Span { get; set; }
 
     /// <summary>Whether the result is a value, or the knowledge that there is none, or nothing; set before the flight ends.</summary>
     public CacheResultKind Kind { get; set; } = CacheResultKind.Found;

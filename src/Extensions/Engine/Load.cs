@@ -45,9 +45,6 @@ internal sealed class Load<T>(Flight<T> flight, EntryPolicy policy, string[]? ta
     /// <summary>The key's part in a call that loads several.</summary>
     public LoadBatch<T>.Member? Member { get; set; }
 
-    /// <summary>When the load began to wait for another node's, by the provider's timestamp; null if it has not.</summary>
-    public long? WaitsSince { get; set; }
-
     /// <summary>What those who joined get, once storing has produced it.</summary>
     public FlightResult<T>? Result { get; set; }
 }
