@@ -67,6 +67,21 @@ internal sealed partial class CacheEngine
         return TryHitLate<TLoader, T>(scope, key, loader, policy, tags, out value) ? new(value) : LoadAsync<TLoader, T>(scope, key, loader, policy, tags, cancellationToken);
     }
 
+    /// <summary>
+    /// What a read finds in memory at once, and nothing that has something due. Who gets nothing goes on with <see cref="GetOrLoadAsync"/>; until then nothing was
+    /// counted.
+    /// </summary>
+    public bool TryGetFromMemory<T>(ScopeState scope, ReadOnlySpan<char> key, CacheEntryPolicy callPolicy, [MaybeNullWhen(false)] out T value)
+    {
+        if (scope.Defaults.LooksIntoMemory(callPolicy.Expiration, callPolicy.Flags))
+        {
+            return TryHit(scope, key, out value);
+        }
+
+        value = default;
+        return false;
+    }
+
     /// <summary>What the cache holds, without running a factory. What only the second level holds is in memory afterwards.</summary>
     public async ValueTask<CacheResult<T>> TryGetAsync<T>(ScopeState scope, string key, CancellationToken cancellationToken)
     {

@@ -14,57 +14,78 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
 {
     private int _orderLogged;
 
-    public async ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
+    public PageTickets Tickets => store.Tickets;
+
+    /// <remarks>A page that is in memory is found here, with nothing awaited and hardly anything allocated; all else is <see cref="SearchAsync"/>.</remarks>
+    public ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
     {
         var http = context.HttpContext;
         var terms = route.Terms(options.Value, services);
         var scope = scopes.Of(http);
-        var status = CacheStatus.Attach(http, page, options.Value.SendCacheStatus);
+        var status = CacheStatus.Attach(http, page, store.Engine.Clock, options.Value.SendCacheStatus);
         context.EnableOutputCaching = true;
         if ((RequestRules.WhyNot(context, terms) ?? MissingTenant(http, scope)) is { } reason)
         {
-            Bypass(context, status, reason);
-            return;
-        }
-
-        if (!TagTemplate.TryExpand(terms, http, out var tags))
-        {
-            Bypass(context, status, "no-tag-value");
-            return;
+            return Bypass(context, status, reason);
         }
 
         string? own = null;
         if (terms.HasOwnKey && (own = terms.OwnKey(http)) is null)
         {
-            Bypass(context, status, "no-key");
-            return;
+            return Bypass(context, status, "no-key");
         }
 
-        if (PageKey.Make(context.CacheVaryByRules, http, terms, own) is not { } key)
+        var space = store.Engine.Scope(scope).Pages;
+        string key;
+        var fields = new KeyFields(stackalloc char[KeyFields.MaximumReadableLength]);
+        try
         {
-            Bypass(context, status, UserKey.Missing);
+            if (!PageKey.TryAdd(ref fields, context.CacheVaryByRules, http, terms, own))
+            {
+                return Bypass(context, status, UserKey.Missing);
+            }
+
+            // An error page that is cached too comes second on the same request.
+            page.End();
+            var text = fields.Text;
+            if (store.Engine.TryGetFromMemory<Page>(space, text, terms.Policy, out var found) && PageContent.IsKnown(found.Content))
+            {
+                Offer(context, page, found, isLookUp: true);
+                return default;
+            }
+
+            key = text.ToString();
+        }
+        finally
+        {
+            fields.Dispose();
+        }
+
+        return SearchAsync(context, page, status, terms, space, key);
+    }
+
+    private async ValueTask SearchAsync(OutputCacheContext context, PageFeature page, CacheStatus status, RouteTerms terms, ScopeState space, string key)
+    {
+        var http = context.HttpContext;
+        if (!TagTemplate.TryExpand(terms, http, out var tags))
+        {
+            await Bypass(context, status, "no-tag-value").ConfigureAwait(false);
             return;
         }
 
-        // An error page that is cached too comes second on the same request.
-        page.Request?.Dispose();
-        var request = page.Request = new PageRequest(http, store, store.Engine.Scope(scope).Pages, key);
+        var request = page.Request = new PageRequest(http, store, space, key);
         http.Features.Set<ICacheRouteFeature>(request.Response);
-        status.Begin(request, terms, rules, store.Engine.Clock);
-        context.AllowLocking = false;
-        if (HeaderUtilities.ContainsCacheDirective(http.Request.Headers.CacheControl, CacheControlHeaderValue.OnlyIfCachedString))
+        status.Begin(request, terms, rules);
+        var isOnlyIfCached = HeaderUtilities.ContainsCacheDirective(http.Request.Headers.CacheControl, CacheControlHeaderValue.OnlyIfCachedString);
+        if (isOnlyIfCached)
         {
-            // The middleware answers 504 when the store has nothing.
             await request.LookAsync().ConfigureAwait(false);
-            context.AllowCacheLookup = true;
         }
         else
         {
             await request.FindAsync(terms.Policy, tags).ConfigureAwait(false);
-            context.AllowCacheLookup = request.Found is not null;
         }
 
-        context.AllowCacheStorage = request.Leads;
         if (request.Leads && terms.ETag == CacheRouteETag.Content)
         {
             request.Body = HeldBody.Begin(http, request.ClientLeft);
@@ -75,18 +96,30 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
             http.Response.Headers.ETag = request.ETag = string.Create(CultureInfo.InvariantCulture, $"W/\"{RandomId.Next():x16}\"");
         }
 
+        // The middleware answers 504 when the store has nothing.
+        Offer(context, page, request.Found, isLookUp: isOnlyIfCached || request.Found is not null);
+    }
+
+    // To the middleware, which asks the store for what stands behind the ticket, or gives it what it has to store.
+    private void Offer(OutputCacheContext context, PageFeature page, Page? found, bool isLookUp)
+    {
+        page.Found = found;
+        context.AllowLocking = false;
+        context.AllowCacheLookup = isLookUp;
+        context.AllowCacheStorage = page.Request is { Leads: true };
         if (context.AllowCacheLookup || context.AllowCacheStorage)
         {
-            PageKey.Replace(context.CacheVaryByRules, request.Ticket);
+            Tickets.Issue(page);
+            PageKey.Replace(context.CacheVaryByRules, Tickets.KeyOf(page.Ticket));
         }
     }
 
     public static ValueTask ServeFromCacheAsync(OutputCacheContext context, PageFeature page)
     {
         var http = context.HttpContext;
-        if (page.Request is { Found: { } found })
+        if (page.Found is { } found)
         {
-            page.Status?.Hit();
+            page.Status?.Hit(found);
             if (found.Status != StatusCodes.Status200OK)
             {
                 // Only a 200 can be "not modified"; the middleware does not ask.
@@ -122,7 +155,7 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         return request.Body is null ? default : request.EndBodyAsync(isStored: reason is null);
     }
 
-    private static void Bypass(OutputCacheContext context, CacheStatus status, string reason)
+    private static ValueTask Bypass(OutputCacheContext context, CacheStatus status, string reason)
     {
         // For an endpoint that speaks to it in any case.
         context.HttpContext.Features.Set<ICacheRouteFeature>(new RouteResponse());
@@ -130,6 +163,7 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
         context.AllowCacheLookup = false;
         context.AllowCacheStorage = false;
         status.Bypass(reason);
+        return default;
     }
 
     private static string? MissingTenant(HttpContext http, CacheScope scope) =>

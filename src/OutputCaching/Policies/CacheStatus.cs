@@ -15,84 +15,79 @@ namespace Larder.Http;
 internal sealed class CacheStatus
 {
     public const string MethodReason = "method";
+    public const string CacheName = "larder";
 
     private const string HeaderName = "Cache-Status";
-    private const string CacheName = "larder";
 
+    private readonly HttpContext _http;
+    private readonly EngineClock _clock;
     private readonly bool _isSent;
     private string? _reason;
     private PageRequest? _request;
     private RouteTerms? _route;
     private ResponseRules? _rules;
-    private EngineClock? _clock;
-    private bool _hit;
+    private Page? _hit;
 
-    private CacheStatus(bool isSent) => _isSent = isSent;
+    private CacheStatus(HttpContext http, EngineClock clock, bool isSent) => (_http, _clock, _isSent) = (http, clock, isSent);
 
     /// <summary>The status of a request, sent with its response unless it is switched off.</summary>
-    public static CacheStatus Attach(HttpContext context, PageFeature page, bool send)
+    public static CacheStatus Attach(HttpContext context, PageFeature page, EngineClock clock, bool send)
     {
         if (page.Status is null)
         {
             context.Response.OnStarting(static state =>
             {
-                var http = (HttpContext)state;
-                PageFeature.Of(http).Status?.Write(http);
+                ((PageFeature)state).Status?.Write();
                 return Task.CompletedTask;
-            }, context);
+            }, page);
         }
 
         // An error page that is cached too comes second on the same request.
-        return page.Status = new CacheStatus(send);
+        return page.Status = new CacheStatus(context, clock, send);
     }
 
     /// <summary>The cache leaves the request alone.</summary>
     public void Bypass(string reason) => _reason = reason;
 
     /// <summary>The cache is asked; until it answers, this is a miss.</summary>
-    public void Begin(PageRequest request, RouteTerms route, ResponseRules rules, EngineClock clock) =>
-        (_request, _route, _rules, _clock) = (request, route, rules, clock);
+    public void Begin(PageRequest request, RouteTerms route, ResponseRules rules) => (_request, _route, _rules) = (request, route, rules);
 
     /// <summary>The middleware serves the page that was found.</summary>
-    public void Hit() => _hit = true;
+    public void Hit(Page page) => _hit = page;
 
-    private void Write(HttpContext context)
+    private void Write()
     {
-        var headers = context.Response.Headers;
-        if (_hit && _request?.Found is { } page)
+        var headers = _http.Response.Headers;
+        if (_hit is { } page)
         {
             // Also on 304; and where the middleware has written one, it was by a moment that is none (see PageContent).
-            headers.Age = page.AgeSeconds(_clock!.UtcNowMilliseconds).ToString(CultureInfo.InvariantCulture);
+            var times = page.TimesAt(_clock.UtcNowMilliseconds);
+            headers.Age = times.AgeText;
+            Send(headers, _request is { IsCollapsed: true } ? $"{CacheName}; fwd=uri-miss; collapsed" : times.Status);
+            return;
         }
 
-        var reason = _request is { Leads: true } ? _rules!.Decide(context, _request, _route!).Reason : _request?.Passed;
+        var reason = _request is { Leads: true } ? _rules!.Decide(_http, _request, _route!).Reason : _request?.Passed;
         if (reason is not null && _request?.ETag is { } given && headers.ETag == given)
         {
             // There is no page that it could name.
             headers.ETag = default;
         }
 
+        Send(headers, _request is not null ? Describe(_request, reason) : _reason == MethodReason ? $"{CacheName}; fwd=method" : $"{CacheName}; fwd=bypass; detail={_reason}");
+    }
+
+    // Caches between here and the origin come first in the list.
+    private void Send(IHeaderDictionary headers, string text)
+    {
         if (_isSent)
         {
-            // Caches between here and the origin come first in the list.
-            headers.Append(HeaderName, Describe(context, reason));
+            headers.Append(HeaderName, text);
         }
     }
 
-    private string Describe(HttpContext context, string? reason)
+    private string Describe(PageRequest request, string? reason)
     {
-        if (_request is not { } request)
-        {
-            return _reason == MethodReason ? $"{CacheName}; fwd=method" : $"{CacheName}; fwd=bypass; detail={_reason}";
-        }
-
-        if (_hit && request.Found is { } page)
-        {
-            return request.IsCollapsed
-                ? $"{CacheName}; fwd=uri-miss; collapsed"
-                : string.Create(CultureInfo.InvariantCulture, $"{CacheName}; hit; ttl={(long)Math.Ceiling(page.Left(_clock!.UtcNowMilliseconds) / 1000d)}");
-        }
-
         var outcome = reason is null ? "stored" : $"detail={reason}";
         return string.Create(CultureInfo.InvariantCulture, $"{CacheName}; fwd={(request.IsRefresh ? "stale" : "uri-miss")}; fwd-status={request.Status}; {outcome}");
     }

@@ -51,19 +51,36 @@ internal ref struct KeyFields(Span<char> buffer)
     public void AddNumber(int number)
     {
         Reserve(12);
-        number.TryFormat(_buffer[_length..], out var written, default, CultureInfo.InvariantCulture);
-        _length += written;
+        if ((uint)number < 10)
+        {
+            _buffer[_length++] = (char)('0' + number);
+        }
+        else
+        {
+            number.TryFormat(_buffer[_length..], out var written, default, CultureInfo.InvariantCulture);
+            _length += written;
+        }
+
         _buffer[_length++] = ':';
     }
 
     /// <summary>What is in here is nobody's business but the application's.</summary>
     public void Hide() => _isSecret = true;
 
+    /// <summary>The text of all that was added. It lives no longer than these fields.</summary>
+    public readonly ReadOnlySpan<char> Text
+    {
+        get
+        {
+            var text = _buffer[.._length];
+            return !_isSecret && _length <= MaximumReadableLength ? text : Hash(text);
+        }
+    }
+
     /// <summary>The text; nothing can be added afterwards.</summary>
     public string Finish()
     {
-        var text = _buffer[.._length];
-        var result = !_isSecret && _length <= MaximumReadableLength ? text.ToString() : Hash(text);
+        var result = Text.ToString();
         Dispose();
         return result;
     }

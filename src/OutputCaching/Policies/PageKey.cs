@@ -11,69 +11,63 @@ namespace Larder.Http;
 internal static class PageKey
 {
     /// <summary>
-    /// The key within the scope of the request, or null if it is to hold who asks and that is not known. What base policies vary by is part of it.
+    /// Adds what makes the key within the scope of the request. False if it is to hold who asks and that is not known. What base policies vary by is part of it.
     /// </summary>
+    /// <param name="fields">What it is added to.</param>
     /// <param name="rules">What base policies vary by.</param>
     /// <param name="context">The request.</param>
     /// <param name="route">What its route varies by.</param>
     /// <param name="own">The application's part, if the route has one.</param>
-    public static string? Make(CacheVaryByRules rules, HttpContext context, RouteTerms route, string? own = null)
+    public static bool TryAdd(ref KeyFields fields, CacheVaryByRules rules, HttpContext context, RouteTerms route, string? own = null)
     {
         var request = context.Request;
-        var fields = new KeyFields(stackalloc char[KeyFields.MaximumReadableLength]);
-        try
+        fields.Add("route");
+        fields.Add(request.Method);
+        fields.Add(request.Scheme);
+        fields.Add(rules.VaryByHost ? request.Host.Value : null);
+        fields.Add(request.PathBase.Value);
+        fields.Add(request.Path.Value);
+        AddQuery(ref fields, request, route.Query);
+        AddHeaders(ref fields, request, route.Headers);
+        AddHeaders(ref fields, request, rules.HeaderNames!);
+        AddOthers(ref fields, rules);
+        if (own is not null)
         {
-            fields.Add("route");
-            fields.Add(request.Method);
-            fields.Add(request.Scheme);
-            fields.Add(rules.VaryByHost ? request.Host.Value : null);
-            fields.Add(request.PathBase.Value);
-            fields.Add(request.Path.Value);
-            AddQuery(ref fields, request.Query, route.Query);
-            AddHeaders(ref fields, request.Headers, route.Headers);
-            AddHeaders(ref fields, request.Headers, rules.HeaderNames!);
-            AddOthers(ref fields, rules);
-            if (own is not null)
-            {
-                // It may be made of what nobody is to read at the server.
-                fields.Hide();
-                fields.Add(own);
-            }
+            // It may be made of what nobody is to read at the server.
+            fields.Hide();
+            fields.Add(own);
+        }
 
-            return UserKey.TryAdd(ref fields, context.User, route) ? fields.Finish() : null;
-        }
-        finally
-        {
-            fields.Dispose();
-        }
+        return UserKey.TryAdd(ref fields, context, route);
     }
 
     /// <summary>Leaves nothing to the framework to join but the text given.</summary>
     public static void Replace(CacheVaryByRules rules, string key)
     {
         rules.CacheKeyPrefix = key;
+        rules.VaryByHost = false;
         rules.QueryKeys = StringValues.Empty;
         rules.HeaderNames = StringValues.Empty;
         rules.RouteValueNames = StringValues.Empty;
         rules.VaryByValues.Clear();
     }
 
-    private static void AddQuery(ref KeyFields fields, IQueryCollection query, string[] names)
+    private static void AddQuery(ref KeyFields fields, HttpRequest request, string[] names)
     {
         fields.AddNumber(names.Length);
         foreach (var name in names)
         {
-            AddAll(ref fields, query.TryGetValue(name, out var values) ? values : StringValues.Empty);
+            AddAll(ref fields, request.Query.TryGetValue(name, out var values) ? values : StringValues.Empty);
         }
     }
 
-    private static void AddHeaders(ref KeyFields fields, IHeaderDictionary headers, StringValues names)
+    private static void AddHeaders(ref KeyFields fields, HttpRequest request, StringValues names)
     {
         fields.AddNumber(names.Count);
         foreach (var name in names)
         {
             fields.Add(name);
-            AddAll(ref fields, headers[name ?? ""]);
+            AddAll(ref fields, request.Headers[name ?? ""]);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Features.Authentication;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.Primitives;
 
@@ -20,8 +21,8 @@ internal static class RequestRules
             return CacheStatus.MethodReason;
         }
 
-        // Where the key holds who asks, it must be known who asks.
-        var isAuthenticated = context.HttpContext.User.Identity?.IsAuthenticated == true;
+        // Where the key holds who asks, it must be known who asks. By the feature: HttpContext.User makes a user where there is none.
+        var isAuthenticated = context.HttpContext.Features.Get<IHttpAuthenticationFeature>()?.User?.Identity?.IsAuthenticated == true;
         if (route.IsForUser ? !isAuthenticated : isAuthenticated || !StringValues.IsNullOrEmpty(request.Headers.Authorization))
         {
             return route.IsForUser ? UserKey.Missing : "authenticated";
@@ -49,6 +50,11 @@ internal static class RequestRules
         if (Has(request.Method) || Has(request.Scheme) || Has(request.Host.Value) || Has(request.PathBase.Value) || Has(request.Path.Value))
         {
             return true;
+        }
+
+        if (!request.QueryString.HasValue && context.HttpContext.Features.Get<IQueryFeature>() is null)
+        {
+            return false;
         }
 
         foreach (var (name, values) in request.Query)

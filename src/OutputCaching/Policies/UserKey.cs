@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Microsoft.AspNetCore.Http;
 
 namespace Larder.Http;
 
@@ -11,15 +12,18 @@ internal static class UserKey
     private static readonly string[] IdTypes = [ClaimTypes.NameIdentifier, "sub"];
 
     /// <summary>Adds what the route varies by. False if something of it is missing, or if there are two users.</summary>
-    public static bool TryAdd(ref KeyFields fields, ClaimsPrincipal user, RouteTerms route)
+    public static bool TryAdd(ref KeyFields fields, HttpContext context, RouteTerms route)
     {
         fields.AddNumber(route.VaryByUser ? 1 : 0);
         fields.AddNumber(route.VaryByClaims.Length);
-        if (route.VaryByUser || route.VaryByClaims.Length != 0)
+        if (!route.IsForUser)
         {
-            fields.Hide();
+            // Asked for a user, a request that has none makes one.
+            return true;
         }
 
+        fields.Hide();
+        var user = context.User;
         if (route.VaryByUser)
         {
             var ids = IdTypes.Select(type => Values(user, type)).FirstOrDefault(found => found.Length > 0) ?? [];

@@ -11,6 +11,8 @@ internal sealed class Page(byte[] content) : IMeasured
     /// <summary>What those who waited for a response get when it may not be stored: nothing, each asks for itself.</summary>
     public static readonly Page NotStored = new([]);
 
+    private PageTimes? _times;
+
     public byte[] Content { get; } = content;
 
     /// <summary>When the response was stored, in milliseconds since 1970.</summary>
@@ -23,8 +25,15 @@ internal sealed class Page(byte[] content) : IMeasured
 
     public int Size => Content.Length + PageSerializer.HeadLength;
 
-    /// <summary>Milliseconds that are left at <paramref name="now"/>, negative for a stale page.</summary>
-    public long Left(long now) => Created + Life - now;
+    /// <summary>What the headers of a hit say at this moment: the same text for all hits within a second.</summary>
+    public PageTimes TimesAt(long now)
+    {
+        var age = Math.Max(0, (now - Created) / 1000);
+        var left = Created + Life - now;
+        left = (left > 0 ? left + 999 : left) / 1000;
 
-    public long AgeSeconds(long now) => Math.Max(0, (now - Created) / 1000);
+        // Two at once may both make one; each is right.
+        var known = _times;
+        return known is not null && known.Age == age && known.Left == left ? known : _times = new PageTimes(age, left);
+    }
 }

@@ -39,6 +39,9 @@ internal static class PageContent
         return copy;
     }
 
+    /// <summary>Whether the middleware of this process understands it, so that it is sure to serve it.</summary>
+    public static bool IsKnown(byte[] content) => content is [(byte)KnownRevision, ..];
+
     private static bool TryRead(ref SequenceReader<byte> reader, out long value)
     {
         value = 0;

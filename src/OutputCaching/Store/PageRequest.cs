@@ -31,7 +31,6 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     private Task? _refresh;
     private Task? _elsewhere;
     private Task? _load;
-    private long _ticket;
     private bool _ended;
     private bool _isNotModified;
 
@@ -69,20 +68,6 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
 
     /// <summary>Cancelled when the client has left, although the request may go on for others.</summary>
     public CancellationToken ClientLeft => _lifetime?.Original.RequestAborted ?? http.RequestAborted;
-
-    /// <summary>The key that the middleware is given: it leads the store here, and nowhere once the request has ended.</summary>
-    public string Ticket
-    {
-        get
-        {
-            if (_ticket == 0)
-            {
-                _ticket = store.Issue(this);
-            }
-
-            return store.KeyOf(_ticket);
-        }
-    }
 
     /// <summary>Asks the engine. Afterwards there is a page, or this request computes it, or it is served past the cache.</summary>
     public async ValueTask FindAsync(CacheEntryPolicy policy, string[] tags)
@@ -256,11 +241,6 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
         // A response that was complete, and that the middleware did not hand over, was too large to be stored.
         End(Terms is null ? PageOutcome.Failed : PageOutcome.NotStored);
         Body?.Restore();
-        if (_ticket != 0)
-        {
-            store.Withdraw(_ticket);
-        }
-
         if (_lifetime is not null)
         {
             http.Features.Set(_lifetime.Original);

@@ -20,7 +20,7 @@ internal sealed class PageRequestMiddleware(RequestDelegate next, CacheRoutePoli
         }
         finally
         {
-            feature.Request?.Dispose();
+            feature.End();
         }
     }
 

@@ -1,7 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Collections.Concurrent;
-using System.Globalization;
 using Larder.Engine;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -17,69 +14,34 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
     /// <summary>In a key of the framework's: the page has no owner that is known, so it is not kept.</summary>
     public const string Unshared = "larder:unshared:";
 
-    private const int NumberLength = 16;
-
     private static readonly CacheEntryPolicy LookOnly = new() { Flags = HybridCacheEntryFlags.DisableUnderlyingData };
 
-    private readonly ConcurrentDictionary<long, PageRequest> _tickets = new();
-
-    // A path may hold any text. Nobody outside of this process knows this one, so nobody can write another's ticket.
-    private readonly string _ticketMark = $"larder:ticket:{RandomId.Next():x16}{RandomId.Next():x16}:";
-    private long _lastTicket;
     private int _waiting;
 
     public CacheEngine Engine => engine;
 
-    /// <summary>How many requests are under way that have a ticket.</summary>
-    public int TicketCount => _tickets.Count;
+    /// <summary>The requests under way.</summary>
+    public PageTickets Tickets { get; } = new();
 
     /// <summary>How many requests wait for a page, or to be told that they compute it.</summary>
     public int WaitingCount => Volatile.Read(ref _waiting);
 
     public void Waiting(int change) => Interlocked.Add(ref _waiting, change);
 
-    /// <summary>Notes a request until it is withdrawn, under a number that no other has.</summary>
-    public long Issue(PageRequest request)
-    {
-        var ticket = Interlocked.Increment(ref _lastTicket);
-        _tickets[ticket] = request;
-        return ticket;
-    }
-
-    /// <summary>A key that leads to the request, and that nobody can guess.</summary>
-    public string KeyOf(long ticket) => string.Create(_ticketMark.Length + NumberLength, (_ticketMark, ticket), static (text, state) =>
-    {
-        state._ticketMark.CopyTo(text);
-        Span<byte> number = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64BigEndian(number, state.ticket);
-        _ = Convert.TryToHexStringLower(number, text[state._ticketMark.Length..], out _);
-    });
-
-    public void Withdraw(long ticket) => _tickets.TryRemove(ticket, out _);
-
-    public async ValueTask<byte[]?> GetAsync(string key, CancellationToken cancellationToken)
+    public ValueTask<byte[]?> GetAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        if (IsTicket(key, out var request))
-        {
-            return request?.Found?.Content;
-        }
-
-        if (IsUnshared(key))
-        {
-            return null;
-        }
-
-        var page = await engine.GetOrLoadAsync<NoLoader<Page>, Page>(Pages(), PlainKey(key), default, LookOnly, null, cancellationToken).ConfigureAwait(false);
-        return page?.Content;
+        return Tickets.IsTicket(key, out var request) ? new(request?.Found?.Content)
+            : IsUnshared(key) ? default
+            : GetPlainAsync(key, cancellationToken);
     }
 
     public ValueTask SetAsync(string key, ReadOnlySequence<byte> value, ReadOnlyMemory<string> tags, TimeSpan validFor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        if (IsTicket(key, out var request))
+        if (Tickets.IsTicket(key, out var request))
         {
-            return request is null ? default : request.StoreAsync(value, cancellationToken);
+            return request?.Request?.StoreAsync(value, cancellationToken) ?? default;
         }
 
         if (IsUnshared(key))
@@ -119,28 +81,15 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
         return true;
     }
 
+    private async ValueTask<byte[]?> GetPlainAsync(string key, CancellationToken cancellationToken)
+    {
+        var page = await engine.GetOrLoadAsync<NoLoader<Page>, Page>(Pages(), PlainKey(key), default, LookOnly, null, cancellationToken).ConfigureAwait(false);
+        return page?.Content;
+    }
+
     private ScopeState Pages() => engine.Scope(PageScope.Of(CacheScope.Current)).Pages;
 
     private static bool IsUnshared(string key) => key.Contains(Unshared, StringComparison.Ordinal);
-
-    // The framework puts more around what it was given.
-    private bool IsTicket(string key, out PageRequest? request)
-    {
-        request = null;
-        var at = key.AsSpan().IndexOf(_ticketMark);
-        if (at < 0)
-        {
-            return false;
-        }
-
-        var rest = key.AsSpan(at + _ticketMark.Length);
-        if (rest.Length >= NumberLength && long.TryParse(rest[..NumberLength], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var ticket))
-        {
-            _tickets.TryGetValue(ticket, out request);
-        }
-
-        return true;
-    }
 
     // Apart from the keys of routes, which begin with another field.
     private static string PlainKey(string key)

@@ -22,6 +22,12 @@ public sealed class PageKeyTests
 
     private static RouteTerms Terms(CacheRouteAttribute route) => new(route, new LarderOutputCacheOptions(), new ServiceCollection().BuildServiceProvider());
 
+    private static string? Make(HttpContext context, RouteTerms route, string? own = null)
+    {
+        var fields = new KeyFields(default);
+        return PageKey.TryAdd(ref fields, new CacheVaryByRules(), context, route, own) ? fields.Finish() : null;
+    }
+
     private sealed record Request(string? Tenant, string? Project, string PathBase, string Path, string[] First, string[] Second, string[] Header, string[] Claims, string? Own)
     {
         public string Key()
@@ -49,7 +55,7 @@ public sealed class PageKeyTests
             context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice"), .. Claims.Select(value => new Claim("role", value))], "test"));
 
             // As the store joins them.
-            return PageKey.Make(new CacheVaryByRules(), context, Route, Own) is { } key ? PageScope.Text(new CacheScope(Tenant, Project)) + ":" + key : "none";
+            return Make(context, Route, Own) is { } key ? PageScope.Text(new CacheScope(Tenant, Project)) + ":" + key : "none";
         }
 
         public string Identity() => System.Text.Json.JsonSerializer.Serialize(new[] { Chars(Tenant), Chars(Project), Chars(PathBase), Chars(Path), List(First), List(Second), List(Header), Roles(), Chars(Own) });
@@ -112,10 +118,10 @@ public sealed class PageKeyTests
     {
         var context = new DefaultHttpContext { Request = { Method = "GET", Path = "/" + new string('a', 300) } };
         context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice")], "test"));
-        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, Terms(new())));
+        Assert.Matches("^#[0-9a-f]{64}$", Make(context, Terms(new())));
         context.Request.Path = "/short";
-        Assert.Contains("/short", PageKey.Make(new CacheVaryByRules(), context, Terms(new())), StringComparison.Ordinal);
-        Assert.Matches("^#[0-9a-f]{64}$", PageKey.Make(new CacheVaryByRules(), context, Terms(new() { VaryByUser = true })));
+        Assert.Contains("/short", Make(context, Terms(new())), StringComparison.Ordinal);
+        Assert.Matches("^#[0-9a-f]{64}$", Make(context, Terms(new() { VaryByUser = true })));
     }
 
     [Fact]

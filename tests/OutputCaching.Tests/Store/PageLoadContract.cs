@@ -155,7 +155,7 @@ public abstract class PageLoadContract : IAsyncLifetime
         await UntilEnteredAsync(1);
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
-        await Poll.UntilAsync(() => app.Store.TicketCount == 0, "the run has ended");
+        await Poll.UntilAsync(() => app.Store.Tickets.Count == 0, "the run has ended");
 
         Assert.Equal("run 2", (await app.GetAsync(Path)).Body);
     }
@@ -198,7 +198,7 @@ public abstract class PageLoadContract : IAsyncLifetime
 
         await leaving.CancelAsync();
         _ = await Record.ExceptionAsync(() => first);
-        await Poll.UntilAsync(() => app.Store.TicketCount == 0, "the run has ended");
+        await Poll.UntilAsync(() => app.Store.Tickets.Count == 0, "the run has ended");
 
         Assert.Equal("run 2", (await app.GetAsync(Path)).Body);
     }

@@ -66,7 +66,7 @@ public abstract class StoreContract : IAsyncLifetime
     [ContractFact]
     public async Task A_ticket_leads_nowhere_when_its_request_has_ended()
     {
-        var ticket = "around " + ((PageStore)Store).KeyOf(1_000) + " it";
+        var ticket = "around " + ((PageStore)Store).Tickets.KeyOf(1_000) + " it";
         Assert.Null(await Store.GetAsync(ticket, default));
         await SetAsync(ticket, [1]);
         Assert.Null(await Store.GetAsync(ticket, default));

@@ -89,7 +89,7 @@ internal sealed class PageApp : IAsyncDisposable
     /// <summary>Whatever became of its requests, none may leave anything behind.</summary>
     public async ValueTask DisposeAsync()
     {
-        await Poll.UntilAsync(() => Store.TicketCount == 0, "no request has left its ticket");
+        await Poll.UntilAsync(() => Store.Tickets.Count == 0, "no request has left its ticket");
         await _app.DisposeAsync();
     }
 }
