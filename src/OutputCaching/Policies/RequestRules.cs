@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Features.Authentication;
@@ -10,8 +9,6 @@ namespace Larder.Http;
 /// <summary>Which requests the cache leaves alone.</summary>
 internal static class RequestRules
 {
-    private static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, char.MaxValue + 1).Select(code => (char)code).Where(char.IsControl)]);
-
     /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be cached.</summary>
     public static string? WhyNot(OutputCacheContext context, RouteTerms route)
     {
@@ -22,7 +19,7 @@ internal static class RequestRules
         }
 
         // Where the key holds who asks, it must be known who asks. By the feature: HttpContext.User makes a user where there is none.
-        var isAuthenticated = context.HttpContext.Features.Get<IHttpAuthenticationFeature>()?.User?.Identity?.IsAuthenticated == true;
+        var isAuthenticated = context.HttpContext.Features.Find<IHttpAuthenticationFeature>()?.User?.Identity?.IsAuthenticated == true;
         if (route.IsForUser ? !isAuthenticated : isAuthenticated || !StringValues.IsNullOrEmpty(request.Headers.Authorization))
         {
             return route.IsForUser ? UserKey.Missing : "authenticated";
@@ -40,19 +37,19 @@ internal static class RequestRules
     private static bool HasBody(HttpContext context) =>
         context.Request.ContentLength > 0
         || !StringValues.IsNullOrEmpty(context.Request.Headers.TransferEncoding)
-        || context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
+        || context.Features.Find<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
 
     // The framework separates the parts of its key by two of them and gives up when a part contains one: such
     // requests would all share the empty key.
     private static bool HasControlCharacters(OutputCacheContext context)
     {
         var request = context.HttpContext.Request;
-        if (Has(request.Method) || Has(request.Scheme) || Has(request.Host.Value) || Has(request.PathBase.Value) || Has(request.Path.Value))
+        if (Has(request.Scheme) || Has(request.Host.Value) || Has(request.PathBase.Value) || Has(request.Path.Value))
         {
             return true;
         }
 
-        if (!request.QueryString.HasValue && context.HttpContext.Features.Get<IQueryFeature>() is null)
+        if (!request.QueryString.HasValue && context.HttpContext.Features.Find<IQueryFeature>() is null)
         {
             return false;
         }
@@ -68,5 +65,6 @@ internal static class RequestRules
         return false;
     }
 
-    public static bool Has(string? text) => text.AsSpan().ContainsAny(Controls);
+    // All that char.IsControl knows.
+    public static bool Has(string? text) => text.AsSpan().ContainsAnyInRange('\0', '\u001F') || text.AsSpan().ContainsAnyInRange('\u007F', '\u009F');
 }

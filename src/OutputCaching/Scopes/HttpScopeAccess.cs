@@ -14,7 +14,7 @@ internal sealed class HttpScopeAccess(IServiceProviderIsService services)
 
     /// <summary>The scope of the request, or null if the application has rules that were not applied yet.</summary>
     public CacheScope? TryFind(HttpContext http) =>
-        http.Features.Get<IHttpScopeFeature>() is { } feature ? feature.Scope
+        http.Features.Find<IHttpScopeFeature>() is { } feature ? feature.Scope
         : _hasRules ? null
         : PageScope.Of(CacheScope.Current);
 }

@@ -21,11 +21,11 @@ internal sealed class LarderScopeMiddleware(RequestDelegate next, HttpScopeResol
             return;
         }
 
-        context.Features.Set<IHttpScopeFeature>(found);
-        using (CacheScope.Use(found.Scope))
-        {
-            await next(context).ConfigureAwait(false);
-        }
+        context.Features[typeof(IHttpScopeFeature)] = found;
+
+        // Not undone: what an asynchronous method makes ambient ends with it.
+        CacheScope.Use(found.Scope);
+        await next(context).ConfigureAwait(false);
     }
 
     private int? RequiredStatus(Endpoint endpoint) =>

@@ -35,5 +35,5 @@ internal sealed class PageFeature(CacheRoutePolicy policy)
 
     /// <exception cref="InvalidOperationException">The application has not added output caching.</exception>
     public static PageFeature Of(HttpContext context) =>
-        context.Features.Get<PageFeature>() ?? throw new InvalidOperationException("CacheRoute needs its services. Call services.AddLarder().AddOutputCaching().");
+        context.Features.Find<PageFeature>() ?? throw new InvalidOperationException("CacheRoute needs its services. Call services.AddLarder().AddOutputCaching().");
 }

@@ -13,7 +13,7 @@ internal sealed class PageRequestMiddleware(RequestDelegate next, CacheRoutePoli
     public async Task InvokeAsync(HttpContext context)
     {
         var feature = new PageFeature(policy);
-        context.Features.Set(feature);
+        context.Features[typeof(PageFeature)] = feature;
         try
         {
             await next(context).ConfigureAwait(false);
