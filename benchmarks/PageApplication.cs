@@ -32,10 +32,11 @@ internal sealed class PageApplication : IServer, IAsyncDisposable
     /// <summary>How many bytes of body a GET of the path is answered with.</summary>
     public async Task<long> GetAsync(string path)
     {
-        var body = new CountingStream();
+        var response = new Response();
+        var body = new CountingStream(response);
         var features = new FeatureCollection();
         features.Set<IHttpRequestFeature>(new HttpRequestFeature { Method = "GET", Path = path, Scheme = "http", Headers = { Host = "localhost" }, Protocol = "HTTP/1.1" });
-        features.Set<IHttpResponseFeature>(new HttpResponseFeature());
+        features.Set<IHttpResponseFeature>(response);
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(body));
         await _process!(features);
         return body.Count;
@@ -61,7 +62,32 @@ internal sealed class PageApplication : IServer, IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await _app!.DisposeAsync();
 
-    private sealed class CountingStream : Stream
+    /// <summary>A response that starts with the first byte of its body, as a server's does; the framework's own never does.</summary>
+    private sealed class Response : HttpResponseFeature
+    {
+        private (Func<object, Task> Callback, object State)[] _callbacks = [];
+        private bool _started;
+
+        public override bool HasStarted => _started;
+
+        public override void OnStarting(Func<object, Task> callback, object state) => _callbacks = [.. _callbacks, (callback, state)];
+
+        public void Start()
+        {
+            if (_started)
+            {
+                return;
+            }
+
+            _started = true;
+            for (var i = _callbacks.Length - 1; i >= 0; i--)
+            {
+                _callbacks[i].Callback(_callbacks[i].State).GetAwaiter().GetResult();
+            }
+        }
+    }
+
+    private sealed class CountingStream(Response response) : Stream
     {
         public long Count { get; private set; }
 
@@ -81,20 +107,26 @@ internal sealed class PageApplication : IServer, IAsyncDisposable
 
         public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public override void Write(byte[] buffer, int offset, int count) => Count += count;
+        public override void Write(byte[] buffer, int offset, int count) => Add(count);
 
-        public override void Write(ReadOnlySpan<byte> buffer) => Count += buffer.Length;
+        public override void Write(ReadOnlySpan<byte> buffer) => Add(buffer.Length);
 
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
         {
-            Count += count;
+            Add(count);
             return Task.CompletedTask;
         }
 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            Count += buffer.Length;
+            Add(buffer.Length);
             return default;
+        }
+
+        private void Add(int count)
+        {
+            response.Start();
+            Count += count;
         }
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
