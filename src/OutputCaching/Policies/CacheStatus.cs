@@ -86,7 +86,7 @@ internal sealed class CacheStatus
         }
     }
 
-    private string Describe(PageRequest request, string? reason)
+    private static string Describe(PageRequest request, string? reason)
     {
         var outcome = reason is null ? "stored" : $"detail={reason}";
         return string.Create(CultureInfo.InvariantCulture, $"{CacheName}; fwd={(request.IsRefresh ? "stale" : "uri-miss")}; fwd-status={request.Status}; {outcome}");
