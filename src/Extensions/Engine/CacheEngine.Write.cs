@@ -13,8 +13,16 @@ internal sealed partial class CacheEngine
     /// node may reach the second level in either order, so then neither goes into memory: the next read takes from the second
     /// level what came last there. A change made by another node fences the write in the same way when its message arrives.
     /// </remarks>
+    /// <param name="scope">Whose it is.</param>
+    /// <param name="keyText">The key as the caller gives it.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="options">How long, and at which levels.</param>
+    /// <param name="tags">Its tags.</param>
+    /// <param name="indexes">What it belongs to.</param>
+    /// <param name="cancellationToken">Cancels the call before it has begun.</param>
+    /// <param name="since">When the value began to be computed; null for now. What was invalidated since makes it obsolete.</param>
     public async ValueTask SetAsync<T>(
-        ScopeState scope, string keyText, T value, HybridCacheEntryOptions? options, IEnumerable<string>? tags, CacheIndex[]? indexes, CancellationToken cancellationToken)
+        ScopeState scope, string keyText, T value, HybridCacheEntryOptions? options, IEnumerable<string>? tags, CacheIndex[]? indexes, CancellationToken cancellationToken, Moment? since = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentNullException.ThrowIfNull(keyText);
@@ -36,10 +44,10 @@ internal sealed partial class CacheEngine
         var write = _flights.BeginWrite(key);
         try
         {
-            var generation = _groups.Counter;
+            var generation = since?.Generation ?? _groups.Counter;
             (var entry, end) = _second is null
                 ? (ToEntry(key, value, policy, generation, null, groups, indexes, null), default)
-                : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names, indexes).ConfigureAwait(false);
+                : await WriteSecondLevelAsync(write, key, value, policy, generation, groups, names, indexes, since).ConfigureAwait(false);
             var keeps = entry is not null && policy.WritesMemory && _keepsMemory;
             KeepUnlessFenced(write, keeps ? entry : null);
         }
@@ -65,10 +73,12 @@ internal sealed partial class CacheEngine
 
     /// <summary>Writes a value to the second level; gives the entry to keep in memory (null if the value cannot be stored), and how the write ended.</summary>
     private async ValueTask<(MemoryEntry? Entry, SecondLevelWrite End)> WriteSecondLevelAsync<T>(
-        KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names, CacheIndex[]? indexes)
+        KeyWrite write, MemoryKey key, T value, EntryPolicy policy, long generation, Group[]? groups, string[]? names, CacheIndex[]? indexes, Moment? since)
     {
-        var origin = await CaptureAsync(key.Scope, groups, policy.Retention).ConfigureAwait(false);
-        if (!WritesShared(policy))
+        var origin = since is { } began
+            ? await OriginSinceAsync(key.Scope, groups, policy.Retention, began).ConfigureAwait(false)
+            : await CaptureAsync(key.Scope, groups, policy.Retention).ConfigureAwait(false);
+        if (!WritesShared(policy) || (since is not null && origin is null))
         {
             return (ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, indexes, null), default);
         }

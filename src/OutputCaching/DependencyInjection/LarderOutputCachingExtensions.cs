@@ -1,7 +1,9 @@
 using Larder;
+using Larder.Engine;
 using Larder.Http;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -56,7 +58,10 @@ public static class LarderOutputCachingExtensions
         builder.Services.AddSingleton<CacheRoutePolicy>();
         builder.Services.AddSingleton<IStartupFilter, PageRequestMiddleware.StartupFilter>();
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, PipelineCheck>());
-        builder.Services.AddOptions<OutputCacheOptions>().Configure<HttpScopeAccess>(static (options, scopes) => options.AddBasePolicy(new PlainPagePolicy(scopes)));
+        builder.Services.AddSingleton<MatcherPolicy, SeparatorGuard>();
+
+        // After the application's own base policies.
+        builder.Services.AddOptions<OutputCacheOptions>().PostConfigure<HttpScopeAccess, CacheEngine>(static (options, scopes, engine) => options.AddBasePolicy(new PlainPagePolicy(scopes, engine)));
         return builder;
     }
 }

@@ -51,7 +51,7 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
 
         // Copied before anything is awaited: the memory is the caller's, who uses it again. And as it is, because Age is the middleware's here.
         var page = new Page(value.ToArray()) { Created = engine.Clock.UtcNowMilliseconds, Life = EngineClock.Milliseconds(validFor) };
-        return engine.SetAsync(Pages(), PlainKey(key), page, new HybridCacheEntryOptions { Expiration = validFor }, tags.ToArray(), null, cancellationToken);
+        return engine.SetAsync(Pages(), PlainKey(key), page, new HybridCacheEntryOptions { Expiration = validFor }, tags.ToArray(), null, cancellationToken, PlainRun.Use());
     }
 
     public ValueTask SetAsync(string key, byte[] value, string[]? tags, TimeSpan validFor, CancellationToken cancellationToken)
@@ -84,6 +84,12 @@ internal sealed class PageStore(CacheEngine engine) : IOutputCacheBufferStore
     private async ValueTask<byte[]?> GetPlainAsync(string key, CancellationToken cancellationToken)
     {
         var page = await engine.GetOrLoadAsync<NoLoader<Page>, Page>(Pages(), PlainKey(key), default, LookOnly, null, cancellationToken).ConfigureAwait(false);
+        if (page is null && PlainRun.Current is { } run)
+        {
+            // The endpoint runs after this.
+            run.Began = await engine.NoteAsync(Pages(), run.Began).ConfigureAwait(false);
+        }
+
         return page?.Content;
     }
 
