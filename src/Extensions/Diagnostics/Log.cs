@@ -100,4 +100,7 @@ internal static partial class Log
 
     [LoggerMessage(71, LogLevel.Error, "The dashboard could not be told how this node stands; it tries again.")]
     public static partial void DashboardFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(72, LogLevel.Error, "The dashboard has failed and shows nothing new until the application starts again.")]
+    public static partial void DashboardEnded(this ILogger logger, Exception exception);
 }

@@ -4,6 +4,8 @@ using System.Text.Json;
 using Larder.Tests.Shared;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Xunit;
 
 namespace Larder.Tests;
@@ -54,6 +56,72 @@ public sealed class FeedTests
         Assert.Equal("<orders>", Assert.Single(history.GetProperty("names").EnumerateArray()).GetProperty("name").GetString());
         Assert.Equal("a tag", Assert.Single(history.GetProperty("invalidations").EnumerateArray()).GetProperty("name").GetString());
         Assert.Equal(2, history.GetProperty("samples").EnumerateArray().Sum(sample => sample.GetProperty("total").GetProperty("reads").GetInt64()));
+    }
+
+    [Fact]
+    public async Task Every_page_is_told_each_invalidation_once_whenever_it_was_opened()
+    {
+        await using var app = await StartAsync();
+
+        // Noting begins shortly after the start.
+        await using (var ready = await FeedReader.OpenAsync(app))
+        {
+            do
+            {
+                await app.Cache.RemoveByTagAsync("ready");
+            }
+            while ((await ready.NextAsync("sample")).GetProperty("invalidations").GetArrayLength() == 0);
+        }
+
+        var pages = new List<FeedReader>();
+        for (var i = 0; i < 20; i++)
+        {
+            await app.Cache.RemoveByTagAsync($"tag {i}");
+            pages.Add(await FeedReader.OpenAsync(app));
+        }
+
+        await app.Cache.RemoveByTagAsync("last");
+        foreach (var page in pages)
+        {
+            var names = new List<string?>();
+            while (!names.Contains("last"))
+            {
+                names.AddRange((await page.NextAsync("history", "sample")).GetProperty("invalidations").EnumerateArray().Select(each => each.GetProperty("name").GetString()).Where(name => name != "ready"));
+            }
+
+            Assert.Equal([.. Enumerable.Range(0, 20).Select(i => $"tag {i}"), "last"], names);
+            await page.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_stream_ends_after_a_while_so_that_its_page_asks_for_permission_again()
+    {
+        var time = new FakeTimeProvider();
+        await using var app = await DashboardApp.StartAsync(
+            web => web.MapLarderDashboard(configure: options => options.SampleInterval = TimeSpan.FromSeconds(10)).AllowAnonymous(),
+            larder: larder => larder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(time)));
+        await using var page = await FeedReader.OpenAsync(app);
+        var passed = TimeSpan.Zero;
+
+        // Time goes on as samples are read: a page that does not keep up would be ended for that.
+        while (await NextAsync())
+        {
+        }
+
+        Assert.True(passed > TimeSpan.FromMinutes(9.5), $"It has ended after {passed}.");
+
+        async Task<bool> NextAsync()
+        {
+            var next = page.TryNextAsync("sample");
+            do
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                passed += TimeSpan.FromSeconds(1);
+            }
+            while (await Task.WhenAny(next, Task.Delay(20)) != next);
+            return await next is not null;
+        }
     }
 
     [Fact]
@@ -112,18 +180,22 @@ public sealed class FeedTests
             return new FeedReader(response, SseParser.Create(stream).EnumerateAsync().GetAsyncEnumerator());
         }
 
-        public async Task<JsonElement> NextAsync(string name)
+        public async Task<JsonElement> NextAsync(params string[] names) =>
+            await TryNextAsync(names) ?? throw new InvalidOperationException($"The stream has ended before '{string.Join("' or '", names)}'.");
+
+        /// <summary>The next event of a name, or null when the stream has ended.</summary>
+        public async Task<JsonElement?> TryNextAsync(params string[] names)
         {
             while (await events.MoveNextAsync().AsTask().WaitAsync(Patience))
             {
                 Raw += events.Current.Data;
-                if (events.Current.EventType == name)
+                if (names.Contains(events.Current.EventType))
                 {
                     return JsonDocument.Parse(events.Current.Data).RootElement;
                 }
             }
 
-            throw new InvalidOperationException($"The stream has ended before '{name}'.");
+            return null;
         }
 
         public async Task<bool> EndsAsync()

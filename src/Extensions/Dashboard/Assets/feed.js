@@ -7,6 +7,7 @@
 export function listen(handlers, tell) {
   let source;
   let silence;
+  let losing;
   let patience = 30_000;
 
   function open() {
@@ -15,14 +16,17 @@ export function listen(handlers, tell) {
       source.addEventListener(name, (event) => {
         const data = JSON.parse(event.data);
         if (data.intervalSeconds) patience = 5000 + 5000 * data.intervalSeconds;
+        clearTimeout(losing);
+        losing = null;
         tell('live');
         wait();
         handle(data);
       });
     }
     source.addEventListener('error', () => {
-      // It opens again by itself after a break, but not after a refusal.
-      tell(source.readyState === EventSource.CLOSED ? 'full' : 'lost');
+      // It opens again by itself after a break, of which the application makes one now and then, but not after a refusal.
+      if (source.readyState === EventSource.CLOSED) tell('full');
+      else losing ??= setTimeout(() => tell('lost'), 4000);
       wait();
     });
     wait();

@@ -15,6 +15,7 @@ namespace Larder.Dashboard;
 /// <para><b>Events.</b> <c>history</c> first, with what was noted before; then a <c>sample</c> in each interval, which is a sign of life as well; a <c>state</c> now and then.</para>
 /// <para><b>Bounds.</b> So many pages at most; what waits for a slow one is bounded, and one that does not keep up is ended, and opens again. A look at all entries in memory, for
 /// <c>state</c>, takes place only while a page is open and takes a twentieth of the time at most.</para>
+/// <para><b>Ends.</b> A stream ends after a while, and its page opens another: so whoever may no longer see it does not see it for long.</para>
 /// <para><b>Threads.</b> Samples are taken by one loop. It and those who connect meet under the lock, so a page gets each sample once: in its history or after it.</para>
 /// </remarks>
 internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOptions options, TimeProvider time, ILogger logger)
@@ -24,10 +25,11 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
 
     private static readonly TimeSpan IdleInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StateInterval = TimeSpan.FromSeconds(4);
-    private static readonly TimeSpan Reconnection = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestStream = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Reconnection = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
-    private readonly List<Channel<SseItem<string>>> _pages = [];
+    private readonly List<Page> _pages = [];
     private readonly RecentInvalidations _invalidations = new();
     private LoadHistory? _history;
     private SseItem<string>? _lastState;
@@ -40,8 +42,8 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
     {
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
         {
-            _ = Task.Run(RunAsync, CancellationToken.None);
-            _ = Task.Run(() => ReadInvalidationsAsync(stopping), CancellationToken.None);
+            _ = Task.Run(() => GuardedAsync(RunAsync), CancellationToken.None);
+            _ = Task.Run(() => GuardedAsync(() => ReadInvalidationsAsync(stopping)), CancellationToken.None);
         }
     }
 
@@ -53,7 +55,7 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
             _ended = true;
             foreach (var page in _pages)
             {
-                page.Writer.TryComplete();
+                page.Events.Writer.TryComplete();
             }
 
             _wake.TrySetResult();
@@ -71,7 +73,7 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
 
         try
         {
-            await TypedResults.ServerSentEvents(page.Reader.ReadAllAsync(context.RequestAborted)).ExecuteAsync(context).ConfigureAwait(false);
+            await TypedResults.ServerSentEvents(page.Events.Reader.ReadAllAsync(context.RequestAborted)).ExecuteAsync(context).ConfigureAwait(false);
         }
         finally
         {
@@ -82,7 +84,7 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
         }
     }
 
-    private Channel<SseItem<string>>? Connect()
+    private Page? Connect()
     {
         lock (_lock)
         {
@@ -91,14 +93,14 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
                 return null;
             }
 
-            var page = Channel.CreateBounded<SseItem<string>>(new BoundedChannelOptions(Waiting) { SingleReader = true });
-            page.Writer.TryWrite(Event(
+            var page = new Page(Channel.CreateBounded<SseItem<string>>(new BoundedChannelOptions(Waiting) { SingleReader = true }), time.GetTimestamp());
+            page.Events.Writer.TryWrite(Event(
                 "history",
-                new HistoryDocument(options.SampleInterval.TotalSeconds, options.AllowValues, _history?.Names ?? [], _history?.Samples ?? [], _invalidations.After(0)),
+                new HistoryDocument(options.SampleInterval.TotalSeconds, options.AllowValues, _history?.Names ?? [], _history?.Samples ?? [], _invalidations.UpTo(_toldInvalidations)),
                 DashboardJson.Default.HistoryDocument));
             if (_lastState is { } state)
             {
-                page.Writer.TryWrite(state);
+                page.Events.Writer.TryWrite(state);
             }
 
             _pages.Add(page);
@@ -124,7 +126,7 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
         while (true)
         {
             await WaitAsync().ConfigureAwait(false);
-            var isOpen = false;
+            bool isOpen;
             lock (_lock)
             {
                 if (_ended)
@@ -140,6 +142,19 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
             {
                 nextState = await TellStateAsync().ConfigureAwait(false);
             }
+        }
+    }
+
+    // Nobody awaits it, so what ends it is said here.
+    private async Task GuardedAsync(Func<Task> run)
+    {
+        try
+        {
+            await run().ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            logger.DashboardEnded(exception);
         }
     }
 
@@ -201,9 +216,9 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
     {
         foreach (var page in _pages)
         {
-            if (!page.Writer.TryWrite(item))
+            if (!page.Events.Writer.TryWrite(item) || time.GetElapsedTime(page.OpenedAt) > LongestStream)
             {
-                page.Writer.TryComplete();
+                page.Events.Writer.TryComplete();
             }
         }
     }
@@ -222,6 +237,8 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
             // The application ends.
         }
     }
+
+    private sealed record Page(Channel<SseItem<string>> Events, long OpenedAt);
 
     private static TaskCompletionSource NewWake() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 

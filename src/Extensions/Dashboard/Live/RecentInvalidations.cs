@@ -31,12 +31,17 @@ internal sealed class RecentInvalidations
         }
     }
 
+    /// <summary>What came up to a number, oldest first.</summary>
+    public IReadOnlyList<InvalidationDocument> UpTo(long number) => Select(each => each.Number <= number);
+
     /// <summary>What came after a number, oldest first.</summary>
-    public IReadOnlyList<InvalidationDocument> After(long number)
+    public IReadOnlyList<InvalidationDocument> After(long number) => Select(each => each.Number > number);
+
+    private IReadOnlyList<InvalidationDocument> Select(Func<InvalidationDocument, bool> fits)
     {
         lock (_lock)
         {
-            return [.. _latest.Where(each => each.Number > number)];
+            return [.. _latest.Where(fits)];
         }
     }
 }
