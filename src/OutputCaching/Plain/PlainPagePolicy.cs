@@ -6,7 +6,7 @@ namespace Larder.Http;
 
 /// <summary>
 /// Comes between the application's base policies and what an endpoint says, and mends what the framework's own policies lack. It makes the tenant a part of their keys, because the
-/// middleware lets requests with one key share a response before any store is asked. It notes when a request began, and keeps out of the cache what is not for others.
+/// middleware lets requests with one key share a response before any store is asked. It notes when a request began, and keeps out of the cache what was cut short.
 /// </summary>
 internal sealed class PlainPagePolicy(HttpScopeAccess scopes, CacheEngine engine) : IOutputCachePolicy
 {
@@ -31,10 +31,10 @@ internal sealed class PlainPagePolicy(HttpScopeAccess scopes, CacheEngine engine
         }
 
         // Not awaited in here: what is set must be seen by the middleware that calls this.
-        PlainRun.Current = new PlainRun(engine.Begin(), IsAuthenticated(http));
+        PlainRun.Current = new PlainRun(engine.Begin());
 
         // Without its scope a request shares nothing with any other.
-        context.CacheVaryByRules.VaryByValues[Name] = scopes.TryFind(http) is { } scope ? Text(scope) : PageStore.Unshared + Guid.NewGuid().ToString("N");
+        context.CacheVaryByRules.VaryByValues[Name] = scopes.TryFind(http) is { } scope ? PageScope.Text(scope) : PageStore.Unshared + Guid.NewGuid().ToString("N");
         return default;
     }
 
@@ -42,10 +42,9 @@ internal sealed class PlainPagePolicy(HttpScopeAccess scopes, CacheEngine engine
 
     public ValueTask ServeResponseAsync(OutputCacheContext context, CancellationToken cancellation)
     {
-        var http = context.HttpContext;
-        if (!IsRoute(http) && (http.RequestAborted.IsCancellationRequested || (PlainRun.Current is { IsAuthenticated: false } && IsAuthenticated(http))))
+        if (!IsRoute(context.HttpContext) && context.HttpContext.RequestAborted.IsCancellationRequested)
         {
-            // Cut short; or a user's, who was not known when the cache was asked. A policy that comes later may still allow it.
+            // What was written may be less than the endpoint wanted to write.
             context.AllowCacheStorage = false;
         }
 
@@ -53,21 +52,4 @@ internal sealed class PlainPagePolicy(HttpScopeAccess scopes, CacheEngine engine
     }
 
     private static bool IsRoute(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<IOutputCachePolicy>() is CacheRouteAttribute;
-
-    private static bool IsAuthenticated(HttpContext http) => http.User.Identity?.IsAuthenticated == true;
-
-    // A name with a separator would make the whole key empty, and the tenants of all such names one.
-    private static string Text(CacheScope scope)
-    {
-        var text = PageScope.Text(scope);
-        if (!KeySeparators.AreIn(text))
-        {
-            return text;
-        }
-
-        var fields = new KeyFields(default);
-        fields.Hide();
-        fields.Add(text);
-        return fields.Finish();
-    }
 }

@@ -3,7 +3,7 @@ using Larder.Engine;
 namespace Larder.Http;
 
 /// <summary>A request under one of the framework's own policies, of which the store is told nothing but a key.</summary>
-internal sealed class PlainRun(Moment began, bool isAuthenticated)
+internal sealed class PlainRun(Moment began)
 {
     private static readonly AsyncLocal<PlainRun?> Running = new();
 
@@ -14,9 +14,6 @@ internal sealed class PlainRun(Moment began, bool isAuthenticated)
         get => Running.Value;
         set => Running.Value = value;
     }
-
-    /// <summary>Whether the user was known when the cache was asked.</summary>
-    public bool IsAuthenticated { get; } = isAuthenticated;
 
     /// <summary>When the request began; more is noted of it where the look-up misses.</summary>
     public Moment Began { get; set; } = began;

@@ -13,7 +13,7 @@ namespace Larder;
 /// <para>A page is stored if its status is 200 (or one of <see cref="NotFound"/> and <see cref="Statuses"/>) and it has no <c>Set-Cookie</c>, no <c>Cache-Control: private</c>,
 /// <c>no-store</c> or <c>no-cache</c>, and no <c>Vary</c> beyond <see cref="Headers"/>. Requests with credentials (unless <see cref="VaryByUser"/> or <see cref="VaryByClaims"/> says
 /// otherwise) or with a body, and those with control characters in path or query, are neither answered from the cache nor stored.</para>
-/// <para>The key is made of scope, method, scheme, host, path, the query parameters of <see cref="Query"/> and the headers of <see cref="Headers"/>. What the
+/// <para>The key is made of scope, method, scheme, host (also as proxies forward it), path, the query parameters of <see cref="Query"/> and the headers of <see cref="Headers"/>. What the
 /// response depends on besides (other headers, cookies) must not reach it, or be put into the key by <see cref="KeyBy"/>.</para>
 /// </remarks>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method | AttributeTargets.Delegate)]

@@ -11,6 +11,12 @@ namespace Larder.Http;
 internal static class PageKey
 {
     /// <summary>
+    /// Headers by which a proxy says how its client has called it. Many applications make links of them without asking who sent them; whoever sends another's host gets a page of
+    /// their own. The framework takes out what it has made a part of the request, so behind its <c>UseForwardedHeaders</c> they are absent.
+    /// </summary>
+    public static readonly string[] Forwarded = ["X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"];
+
+    /// <summary>
     /// Adds what makes the key within the scope of the request. False if it is to hold who asks and that is not known. What base policies vary by is part of it.
     /// </summary>
     /// <param name="fields">What it is added to.</param>
@@ -27,6 +33,11 @@ internal static class PageKey
         fields.Add(rules.VaryByHost ? request.Host.Value : null);
         fields.Add(request.PathBase.Value);
         fields.Add(request.Path.Value);
+        foreach (var name in Forwarded)
+        {
+            AddAll(ref fields, request.Headers[name]);
+        }
+
         AddQuery(ref fields, request, route.Query);
         AddHeaders(ref fields, request, route.Headers);
         AddHeaders(ref fields, request, rules.HeaderNames!);

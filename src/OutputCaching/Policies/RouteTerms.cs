@@ -114,7 +114,7 @@ internal sealed class RouteTerms
         {
             foreach (var name in (line ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             {
-                if (!Headers.Contains(name, StringComparer.OrdinalIgnoreCase))
+                if (!Headers.Contains(name, StringComparer.OrdinalIgnoreCase) && !PageKey.Forwarded.Contains(name, StringComparer.OrdinalIgnoreCase))
                 {
                     return false;
                 }

@@ -142,25 +142,6 @@ public sealed class SeparatorTests
 
         Assert.Equal(["a\u001E", "b\u001E"], (await Task.WhenAll(requests)).Select(answer => answer.Body));
     }
-
-    [Fact]
-    public async Task What_a_user_got_is_not_stored_where_the_cache_runs_before_authentication()
-    {
-        await using var app = await PageApp.StartAsync(
-            (_, web) => web.MapGet("/p", (HttpContext http) => http.User.FindFirst("sub")?.Value ?? "nobody").CacheOutput(),
-            pipeline: web => web.UseOutputCache().Use((context, next) =>
-            {
-                if (context.Request.Headers["X-User"] is [{ } user])
-                {
-                    context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", user)], "test"));
-                }
-
-                return next(context);
-            }));
-        await app.GetAsync("/p", configure: http => http.Request.Headers["X-User"] = "alice");
-
-        Assert.Equal("nobody", (await app.GetAsync("/p")).Body);
-    }
 }
 
 [ApiController]

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
@@ -72,19 +73,85 @@ public sealed class KeyAttackTests
         Assert.False(await SharesAsync(app, Larder, (first, ""), (second, "")));
     }
 
-    [Fact]
-    public async Task The_border_between_path_base_and_path_is_part_of_the_key()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_border_between_path_base_and_path_is_part_of_the_key(bool isLarder)
     {
         await using var app = await PageApp.StartAsync((pages, web) =>
         {
-            web.MapGet("/b/c", () => $"{pages.Next()}").CacheRoute();
-            web.MapGet("/c", () => $"{pages.Next()}").CacheRoute();
+            foreach (var path in (string[])["/b/c", "/c"])
+            {
+                var endpoint = web.MapGet(path, () => $"{pages.Next()}");
+                _ = isLarder ? endpoint.CacheRoute() : endpoint.CacheOutput();
+            }
         });
 
         var one = await app.GetAsync("/b/c", configure: http => http.Request.PathBase = "/a");
         var two = await app.GetAsync("/c", configure: http => http.Request.PathBase = "/a/b");
 
-        Assert.NotEqual(one.Body, two.Body);
+        Assert.Equal(isLarder, one.Body != two.Body);
+    }
+
+    [Theory]
+    [InlineData("X-Forwarded-Host", "evil.example")]
+    [InlineData("X-Forwarded-Proto", "http")]
+    [InlineData("X-Forwarded-Prefix", "/evil")]
+    public async Task What_a_client_says_of_the_host_reaches_nobody_else(string header, string evil)
+    {
+        // Made of the host that the client is told to have called, as links often are.
+        static string Link(HttpContext http) => $"{http.Request.Headers["X-Forwarded-Proto"]}://{http.Request.Headers["X-Forwarded-Host"]}{http.Request.Headers["X-Forwarded-Prefix"]}/reset";
+        await using var app = await PageApp.StartAsync((_, web) =>
+        {
+            web.MapGet(Framework, Link).CacheOutput();
+            web.MapGet(Larder, (HttpContext http) =>
+            {
+                http.Response.Headers.Vary = header;
+                return Link(http);
+            }).CacheRoute();
+        });
+        async Task<(Answer Poisoning, Answer Clean, Answer Again)> AskAsync(string path)
+        {
+            var poisoning = await app.GetAsync(path, configure: http => http.Request.Headers[header] = evil);
+            return (poisoning, await app.GetAsync(path), await app.GetAsync(path, configure: http => http.Request.Headers[header] = evil));
+        }
+
+        var framework = await AskAsync(Framework);
+        Assert.Contains(evil, framework.Clean.Body, StringComparison.Ordinal);
+        var larder = await AskAsync(Larder);
+        Assert.Equal(":///reset", larder.Clean.Body);
+        Assert.Equal((larder.Poisoning.Body, true), (larder.Again.Body, larder.Again.IsHit));
+    }
+
+    [Fact]
+    public async Task What_forwarded_headers_have_become_of_the_request_is_in_the_key()
+    {
+        await using var app = await PageApp.StartAsync(
+            (_, web) => web.MapGet("/p", (HttpContext http) => $"{http.Request.Scheme}://{http.Request.Host}").CacheRoute(),
+            services: services => services.Configure<ForwardedHeadersOptions>(options =>
+            {
+                options.ForwardedHeaders = ForwardedHeaders.XForwardedHost | ForwardedHeaders.XForwardedProto;
+                options.KnownProxies.Clear();
+                options.KnownIPNetworks.Clear();
+            }),
+            pipeline: web => web.UseForwardedHeaders().UseOutputCache());
+        Task<Answer> AskAsync(string host) => app.GetAsync("/p", configure: http => (http.Request.Headers["X-Forwarded-Host"], http.Request.Headers["X-Forwarded-Proto"]) = (host, "https"));
+
+        Assert.Equal("https://one.example", (await AskAsync("one.example")).Body);
+        Assert.Equal("https://two.example", (await AskAsync("two.example")).Body);
+        Assert.True((await AskAsync("one.example")).IsHit);
+    }
+
+    [Fact]
+    public async Task A_tenant_of_two_values_is_not_the_one_that_joins_them()
+    {
+        await using var app = await PageApp.StartAsync(
+            (_, web) => web.MapGet(Larder, (HttpContext _) => CacheScope.Current.Tenant).CacheRoute(), scope => scope.FromHeader("X-Tenant"));
+
+        // The framework's side is below, with another header.
+        Assert.Equal(400, (await app.GetAsync(Larder, configure: http => http.Request.Headers["X-Tenant"] = new StringValues(["a", "bc"]))).Status);
+        Assert.Equal("abc", (await app.GetAsync(Larder, configure: http => http.Request.Headers["X-Tenant"] = "abc")).Body);
+        Assert.Equal("a", (await app.GetAsync(Larder, configure: http => http.Request.Headers["X-Tenant"] = "a")).Body);
     }
 
     [Fact]
@@ -177,10 +244,19 @@ public sealed class KeyAttackTests
         await using var app = await StartAsync();
         var first = await app.GetAsync(Larder + "/p", "?k=1");
 
+        var before = app.Store.Engine.Memory.Count;
         for (var i = 0; i < 20; i++)
         {
             Assert.Equal(first.Body, (await app.GetAsync(Larder + "/p", $"?k=1&random{i}={i}")).Body);
         }
+
+        Assert.Equal(before, app.Store.Engine.Memory.Count);
+        for (var i = 0; i < 20; i++)
+        {
+            await app.GetAsync(Framework + "/p", $"?k=1&random{i}={i}");
+        }
+
+        Assert.Equal(before + 20, app.Store.Engine.Memory.Count);
     }
 
     [Fact]
