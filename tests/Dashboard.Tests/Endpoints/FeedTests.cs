@@ -62,17 +62,6 @@ public sealed class FeedTests
     public async Task Every_page_is_told_each_invalidation_once_whenever_it_was_opened()
     {
         await using var app = await StartAsync();
-
-        // Noting begins shortly after the start.
-        await using (var ready = await FeedReader.OpenAsync(app))
-        {
-            do
-            {
-                await app.Cache.RemoveByTagAsync("ready");
-            }
-            while ((await ready.NextAsync("sample")).GetProperty("invalidations").GetArrayLength() == 0);
-        }
-
         var pages = new List<FeedReader>();
         for (var i = 0; i < 20; i++)
         {
@@ -86,7 +75,7 @@ public sealed class FeedTests
             var names = new List<string?>();
             while (!names.Contains("last"))
             {
-                names.AddRange((await page.NextAsync("history", "sample")).GetProperty("invalidations").EnumerateArray().Select(each => each.GetProperty("name").GetString()).Where(name => name != "ready"));
+                names.AddRange((await page.NextAsync("history", "sample")).GetProperty("invalidations").EnumerateArray().Select(each => each.GetProperty("name").GetString()));
             }
 
             Assert.Equal([.. Enumerable.Range(0, 20).Select(i => $"tag {i}"), "last"], names);

@@ -158,10 +158,18 @@ public sealed class OperationTests
         var prefix = Guid.NewGuid().ToString("n");
         await using var first = await StartAsync();
         await using var second = await StartAsync();
-        await first.Cache.SetAsync("k", new { n = 7 });
         using var somebody = new Operator(second);
+        System.Text.Json.JsonElement found = default;
 
-        var (_, found) = await somebody.AskAsync("find", new { key = "k" });
+        // A node that has connected a moment ago may not trust the server yet.
+        await Poll.UntilAsync(
+            async () =>
+            {
+                await first.Cache.SetAsync("k", new { n = 7 });
+                (var status, found) = await somebody.AskAsync("find", new { key = "k" });
+                return status == HttpStatusCode.OK && found.GetProperty("entry").ValueKind != System.Text.Json.JsonValueKind.Null;
+            },
+            "the entry is at the second level");
         Assert.Equal("second level", found.GetProperty("entry").GetProperty("levels").GetString());
         Assert.Equal("""{"n":7}""", found.GetProperty("entry").GetProperty("value").GetProperty("text").GetString());
 
@@ -169,7 +177,8 @@ public sealed class OperationTests
         await Poll.UntilAsync(async () => (await first.Cache.TryGetAsync<object>("k")).Kind != CacheResultKind.Found, "the first node has heard of it");
 
         Task<DashboardApp> StartAsync() =>
-            DashboardApp.StartAsync(ShowingValues, larder: larder => larder.UseRedis($"{server.EndPoint}").Services.Configure<LarderOptions>(options => options.Prefix = prefix));
+            DashboardApp.StartAsync(ShowingValues, larder: larder => larder.UseRedis($"{server.EndPoint}").Services.Configure<LarderOptions>(options =>
+                (options.Prefix, options.SecondLevelTimeout) = (prefix, TimeSpan.FromSeconds(20))));
     }
 
     private static async Task StoreAsync(DashboardApp app, params CacheScope[] scopes)

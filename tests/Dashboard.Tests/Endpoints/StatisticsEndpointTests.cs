@@ -141,7 +141,8 @@ public sealed class StatisticsEndpointTests
                 state = (await first.GetJsonAsync(Path)).GetProperty("state");
                 return state.GetProperty("backplane").GetProperty("nodesSeen").GetInt32() == 1 && state.GetProperty("backplane").GetProperty("isTrusted").GetBoolean();
             },
-            "the first hears the second");
+            "the first hears the second",
+            TimeSpan.FromMinutes(1));
         var other = (await second.GetJsonAsync(Path)).GetProperty("state").GetProperty("backplane").GetProperty("node").GetString();
 
         Assert.True(state.GetProperty("isReachable").GetBoolean());
@@ -149,6 +150,6 @@ public sealed class StatisticsEndpointTests
         Assert.Equal(other, Assert.Single(state.GetProperty("backplane").GetProperty("nodes").EnumerateArray()).GetProperty("node").GetString());
 
         await server.KillAsync();
-        await Poll.UntilAsync(async () => !(await first.GetJsonAsync(Path)).GetProperty("state").GetProperty("isReachable").GetBoolean(), "it says that the server is gone");
+        await Poll.UntilAsync(async () => !(await first.GetJsonAsync(Path)).GetProperty("state").GetProperty("isReachable").GetBoolean(), "it says that the server is gone", TimeSpan.FromMinutes(1));
     }
 }

@@ -42,8 +42,9 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
     {
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
         {
-            _ = Task.Run(() => GuardedAsync(RunAsync), CancellationToken.None);
-            _ = Task.Run(() => GuardedAsync(() => ReadInvalidationsAsync(stopping)), CancellationToken.None);
+            // Up to their first wait they run here: what happens from now on is noted.
+            _ = GuardedAsync(RunAsync);
+            _ = GuardedAsync(() => ReadInvalidationsAsync(stopping));
         }
     }
 
