@@ -61,15 +61,6 @@ internal sealed partial class BackplaneChannel
         }
     }
 
-    // Under the lock. Of the last few batches it is known to better than the clock's milliseconds when they were sent; one from before them is not measured.
-    private void MeasureLag(long sequence)
-    {
-        if (_metrics.BackplaneLag.Enabled && sequence <= _sequence && sequence > _sequence - _sentAt.Length)
-        {
-            _metrics.BackplaneLag.Record(_clock.Provider.GetElapsedTime(_sentAt[sequence % _sentAt.Length]).TotalSeconds);
-        }
-    }
-
     private void Receive(BackplaneBatch batch)
     {
         if (batch.Node == Node)
@@ -80,7 +71,7 @@ internal sealed partial class BackplaneChannel
                 if (batch.Subscription == _subscription)
                 {
                     _ownHeard = batch.Sequence;
-                    MeasureLag(batch.Sequence);
+                    _measuredLag.Heard(batch.Sequence);
                     Volatile.Write(ref _lag, _clock.Now - batch.SentAt);
                     _listener!.OnHeard(batch.SentAt);
                     _ownHeardNext?.SetResult();

@@ -34,7 +34,7 @@ internal sealed partial class BackplaneChannel : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly LarderMetrics _metrics;
     private readonly long _silence;
-    private readonly long[] _sentAt = new long[16];
+    private readonly BackplaneLag _measuredLag;
     private readonly Lock _lock = new();
     private readonly Dictionary<long, (long Sequence, long At)> _heard = [];
     private List<BackplaneMessage> _collecting = [];
@@ -58,6 +58,7 @@ internal sealed partial class BackplaneChannel : IAsyncDisposable
         _limiter = limiter;
         _logger = logger;
         _metrics = metrics;
+        _measuredLag = new BackplaneLag(clock.Provider, metrics);
         _silence = silence;
         _listeningSince = clock.Now;
         Guard = new Guard(BreakerName, timeout, metrics.BackplaneFailures, logger.BackplaneLost, logger.BackplaneBack, clock.Provider);
@@ -244,8 +245,8 @@ internal sealed partial class BackplaneChannel : IAsyncDisposable
     {
         lock (_lock)
         {
-            _sentAt[(_sequence + 1) % _sentAt.Length] = _clock.Provider.GetTimestamp();
-            var batch = new BackplaneBatch(Node, ++_sequence, _clock.Now, _subscription, messages);
+            _measuredLag.Sent(++_sequence);
+            var batch = new BackplaneBatch(Node, _sequence, _clock.Now, _subscription, messages);
             return SentAsync(_transport.PublishAsync(batch.Encode(), CancellationToken.None));
         }
 

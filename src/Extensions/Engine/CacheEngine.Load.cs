@@ -44,24 +44,6 @@ internal sealed partial class CacheEngine
         return AwaitOwnLoadAsync(led.AsTask(), flight, cancellationToken);
     }
 
-    private async ValueTask<T> JoinFollowedAsync<TLoader, T>(Flight<T> flight, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
-        where TLoader : struct, ILoader<T>
-    {
-        using var activity = LarderActivities.StartWait(flight.Key.Scope);
-        try
-        {
-            return await JoinAsync(flight, loader, policy, tags, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (activity.Fails(exception))
-        {
-            throw;
-        }
-        finally
-        {
-            activity.RefersToLoadOf(flight);
-        }
-    }
-
     private async ValueTask<T> JoinAsync<TLoader, T>(Flight<T> flight, TLoader loader, EntryPolicy policy, IEnumerable<string>? tags, CancellationToken cancellationToken)
         where TLoader : struct, ILoader<T>
     {

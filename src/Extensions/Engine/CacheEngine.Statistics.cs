@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Larder.Backplane;
 using Larder.Diagnostics;
@@ -204,13 +203,6 @@ internal sealed partial class CacheEngine
     }
 
     private static string OutcomeOf<T>(Load<T> load, Exception? failure) => failure is not null ? "failed" : load.Flight.Kind == CacheResultKind.NotFound ? "not_found" : "found";
-
-    /// <summary>This node is asked for an invalidation.</summary>
-    private Activity? BeginInvalidation(in BackplaneMessage message)
-    {
-        CountInvalidation(message, isRemote: false);
-        return LarderActivities.IsFollowed ? LarderActivities.StartInvalidation(KindOf(message), _groups.FindScope(message.Scope)) : null;
-    }
 
     /// <summary>An invalidation holds on this node, which was asked for it, or has heard of it from another.</summary>
     private void CountInvalidation(in BackplaneMessage message, bool isRemote)
