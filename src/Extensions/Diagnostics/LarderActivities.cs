@@ -10,7 +10,7 @@ internal static class LarderActivities
 {
     public const string SourceName = "Larder";
 
-    private static readonly ActivitySource Source = new(SourceName);
+    private static readonly ActivitySource Source = new(SourceName, LarderMetrics.Version);
 
     // Beside the loads rather than in them, so that one that nobody follows is no larger for it.
     private static readonly ConditionalWeakTable<object, Activity> Loads = [];

@@ -10,6 +10,9 @@ internal sealed class LarderMetrics : IDisposable
 {
     public const string MeterName = "Larder";
 
+    /// <summary>What the meter and the source of spans say of the version of the pack.</summary>
+    public static readonly string? Version = typeof(LarderMetrics).Assembly.GetName().Version?.ToString(3);
+
     private static readonly InstrumentAdvice<double> Loads = new() { HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10] };
     private static readonly InstrumentAdvice<double> RoundTrips = new() { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10] };
 
@@ -19,7 +22,8 @@ internal sealed class LarderMetrics : IDisposable
 
     public LarderMetrics(IMeterFactory? factory)
     {
-        _meter = factory?.Create(MeterName) ?? new Meter(MeterName);
+        var options = new MeterOptions(MeterName) { Version = Version };
+        _meter = factory?.Create(options) ?? new Meter(options);
         Hits = _meter.CreateCounter<long>("larder.cache.hits", "{hit}", "Reads answered from a level of the cache.");
         Misses = _meter.CreateCounter<long>("larder.cache.misses", "{miss}", "Reads that the cache could not answer.");
         Joined = _meter.CreateCounter<long>("larder.cache.joined", "{read}", "Reads that took the result of a load another call had begun.");
@@ -29,6 +33,7 @@ internal sealed class LarderMetrics : IDisposable
         LoadDuration = _meter.CreateHistogram("larder.load.duration", "s", "How long factories ran.", advice: Loads);
         Unstored = _meter.CreateCounter<long>("larder.load.unstored", "{load}", "Loaded values that were not stored, by reason.");
         LeaseWait = _meter.CreateHistogram("larder.lease.wait.duration", "s", "How long loads waited for another node's load of the same key.", advice: Loads);
+        LockWait = _meter.CreateHistogram("larder.lock.wait.duration", "s", "How long callers waited for locks, by outcome.", advice: Loads);
         Departures = _meter.CreateCounter<long>("larder.memory.departures", "{entry}", "Entries that have left memory, by reason.");
         Rejected = _meter.CreateCounter<long>("larder.payload.rejected", "{payload}", "Stored payloads that were not used, by reason.");
         Unindexed = _meter.CreateCounter<long>("larder.index.failures", "{write}", "Writes whose sets could not be told of them.");
@@ -63,6 +68,8 @@ internal sealed class LarderMetrics : IDisposable
     public Counter<long> Unstored { get; }
 
     public Histogram<double> LeaseWait { get; }
+
+    public Histogram<double> LockWait { get; }
 
     public Counter<long> Departures { get; }
 

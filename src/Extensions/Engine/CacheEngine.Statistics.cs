@@ -240,6 +240,18 @@ internal sealed partial class CacheEngine
         return start;
     }
 
+    /// <summary>Whether it is to be known how long locks are waited for.</summary>
+    public bool MeasuresLocks => _metrics.LockWait.Enabled;
+
+    /// <summary>A caller has waited for a lock, perhaps not at all.</summary>
+    public void CountLockWait(ScopeState scope, long began, string outcome)
+    {
+        if (_metrics.LockWait.Enabled)
+        {
+            _metrics.LockWait.Record(_clock.Provider.GetElapsedTime(began).TotalSeconds, scope.Labels.With(LarderMetrics.Tag(AttributeNames.Outcome, outcome)));
+        }
+    }
+
     private void CountDeparture(MemoryEntry entry, EntryDeparture departure)
     {
         if (_metrics.Departures.Enabled)

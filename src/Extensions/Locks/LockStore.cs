@@ -28,7 +28,30 @@ internal sealed class LockStore(CacheEngine engine, ILockServer? server, bool is
     public ScopeState Scope(CacheScope scope) => engine.Scope(scope);
 
     /// <summary>The lock, or null if it was not free in time.</summary>
-    public async ValueTask<ICacheLock?> AcquireAsync(ScopeState scope, string name, CacheLockOptions options, TimeSpan timeout, CancellationToken cancellationToken)
+    public ValueTask<ICacheLock?> AcquireAsync(ScopeState scope, string name, CacheLockOptions options, TimeSpan timeout, CancellationToken cancellationToken) =>
+        engine.MeasuresLocks ? AcquireMeasuredAsync(scope, name, options, timeout, cancellationToken) : AcquireUnmeasuredAsync(scope, name, options, timeout, cancellationToken);
+
+    private async ValueTask<ICacheLock?> AcquireMeasuredAsync(ScopeState scope, string name, CacheLockOptions options, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var (began, outcome) = (Time.GetTimestamp(), "failed");
+        try
+        {
+            var held = await AcquireUnmeasuredAsync(scope, name, options, timeout, cancellationToken).ConfigureAwait(false);
+            outcome = held is null ? "not_free" : "acquired";
+            return held;
+        }
+        catch (OperationCanceledException)
+        {
+            outcome = "cancelled";
+            throw;
+        }
+        finally
+        {
+            engine.CountLockWait(scope, began, outcome);
+        }
+    }
+
+    private async ValueTask<ICacheLock?> AcquireUnmeasuredAsync(ScopeState scope, string name, CacheLockOptions options, TimeSpan timeout, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(ICacheLocks));

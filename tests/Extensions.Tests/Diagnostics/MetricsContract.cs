@@ -129,6 +129,28 @@ public abstract class MetricsContract : LarderContract
     }
 
     [ContractFact]
+    public async Task Waiting_for_a_lock_is_measured_with_how_it_ended()
+    {
+        using var measured = Measure(Node);
+        var locks = Node.Services.GetRequiredService<ICacheLocks>().InScope(Acme);
+        var local = new CacheLockOptions { IsLocal = true };
+        await using (await locks.AcquireAsync("report", local))
+        {
+            Assert.Null(await locks.TryAcquireAsync("report", local));
+            using var cancellation = new CancellationTokenSource();
+            var waits = locks.AcquireAsync("report", local, cancellation.Token).AsTask();
+            Clock.Advance(TimeSpan.FromMilliseconds(40));
+            await cancellation.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waits);
+        }
+
+        Assert.Equal(
+            (1, 1, 1),
+            (measured.Count("larder.lock.wait.duration acquired users"), measured.Count("larder.lock.wait.duration not_free users"), measured.Count("larder.lock.wait.duration cancelled users")));
+        Assert.Equal(0.04, measured.Sum("larder.lock.wait.duration"), 6);
+    }
+
+    [ContractFact]
     public async Task Memory_shows_what_it_holds_and_what_has_left_it()
     {
         using var measured = Measure(Node);
