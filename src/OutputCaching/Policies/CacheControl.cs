@@ -29,16 +29,16 @@ internal readonly struct CacheControl
                         ForbidsStale = true;
                         break;
                     case "max-age":
-                        maxAge = Seconds(value);
+                        maxAge = Shortest(maxAge, value);
                         break;
                     case "s-maxage":
-                        sharedMaxAge = Seconds(value);
+                        sharedMaxAge = Shortest(sharedMaxAge, value);
                         break;
                     case "stale-while-revalidate":
-                        StaleWhileRevalidate = Seconds(value);
+                        StaleWhileRevalidate = Shortest(StaleWhileRevalidate, value);
                         break;
                     case "stale-if-error":
-                        StaleIfError = Seconds(value);
+                        StaleIfError = Shortest(StaleIfError, value);
                         break;
                 }
             }
@@ -57,6 +57,9 @@ internal readonly struct CacheControl
     public TimeSpan? StaleWhileRevalidate { get; }
 
     public TimeSpan? StaleIfError { get; }
+
+    // Who says it twice has said the shorter time too.
+    private static TimeSpan Shortest(TimeSpan? said, string text) => Seconds(text) is var time && said < time ? said.Value : time;
 
     // What cannot be read means no freshness at all, as the RFC asks for.
     private static TimeSpan Seconds(string text) =>

@@ -137,7 +137,7 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
     }
 
     /// <summary>
-    /// Each authenticated user has pages of their own, by the claim <c>nameidentifier</c> or <c>sub</c>. Requests of nobody, and of users without such a claim,
+    /// Each authenticated user has pages of their own, by the claim <c>nameidentifier</c> or <c>sub</c>. Requests of nobody, of two users at once, and of users without such a claim,
     /// are not cached. Needs <c>UseAuthentication</c> before <c>UseOutputCache</c>. Default <see langword="false"/>.
     /// </summary>
     public bool VaryByUser

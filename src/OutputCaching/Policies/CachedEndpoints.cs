@@ -17,7 +17,7 @@ internal static class CachedEndpoints
         select (endpoint, route);
 
     /// <summary>Looks for what a route's first request would find.</summary>
-    /// <exception cref="InvalidOperationException">A route names a policy that does not exist, has tags that it cannot fill in, or settings that contradict each other.</exception>
+    /// <exception cref="InvalidOperationException">A route names a policy that does not exist, has tags that it cannot fill in, settings that contradict each other, or a policy of the framework beside it.</exception>
     public static void Check(IServiceProvider services)
     {
         var options = services.GetRequiredService<IOptions<LarderOutputCacheOptions>>().Value;
@@ -25,6 +25,11 @@ internal static class CachedEndpoints
         {
             try
             {
+                if (endpoint.Metadata.GetMetadata<OutputCacheAttribute>() is { NoStore: false })
+                {
+                    throw new InvalidOperationException("It has [OutputCache] beside it, which the framework runs as well, and which allows what [CacheRoute] refuses. Remove one of them.");
+                }
+
                 var terms = route.Terms(options, services);
                 foreach (var tag in terms.Tags)
                 {

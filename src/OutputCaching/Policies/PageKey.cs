@@ -68,6 +68,8 @@ internal static class PageKey
         fields.AddNumber(names.Length);
         foreach (var name in names)
         {
+            // With its name: the list may be another one on the other nodes while a new version is rolled out.
+            fields.Add(name);
             AddAll(ref fields, request.Query.TryGetValue(name, out var values) ? values : StringValues.Empty);
         }
     }

@@ -19,7 +19,7 @@ internal static class RequestRules
         }
 
         // Where the key holds who asks, it must be known who asks. By the feature: HttpContext.User makes a user where there is none.
-        var isAuthenticated = context.HttpContext.Features.Find<IHttpAuthenticationFeature>()?.User?.Identity?.IsAuthenticated == true;
+        var isAuthenticated = UserKey.IsKnown(context.HttpContext.Features.Find<IHttpAuthenticationFeature>()?.User);
         if (route.IsForUser ? !isAuthenticated : isAuthenticated || !StringValues.IsNullOrEmpty(request.Headers.Authorization))
         {
             return route.IsForUser ? UserKey.Missing : "authenticated";

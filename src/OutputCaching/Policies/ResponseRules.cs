@@ -24,7 +24,7 @@ internal sealed class ResponseRules(TimeProvider time)
         }
 
         // Where the output cache runs before authentication, only the response knows who asked.
-        if (!route.IsForUser && context.User.Identity?.IsAuthenticated == true)
+        if (!route.IsForUser && UserKey.IsKnown(context.User))
         {
             return (null, Authenticated);
         }

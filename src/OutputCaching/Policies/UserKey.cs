@@ -26,7 +26,8 @@ internal static class UserKey
         var user = context.User;
         if (route.VaryByUser)
         {
-            var ids = IdTypes.Select(type => Values(user, type)).FirstOrDefault(found => found.Length > 0) ?? [];
+            // Two identities with ids are two users, of whichever types the ids are.
+            var ids = Distinct(Known(user).SelectMany(static identity => IdTypes.Select(type => Claims(identity, type)).FirstOrDefault(static found => found.Length > 0) ?? []));
             if (ids.Length != 1)
             {
                 return false;
@@ -50,20 +51,28 @@ internal static class UserKey
         return true;
     }
 
-    // A value means something only together with who has issued it. Claims have no order.
-    public static (string Issuer, string Value)[] Values(ClaimsPrincipal user, string type) =>
-        [.. user.Identities.Where(identity => identity.IsAuthenticated)
-            .SelectMany(identity => identity.FindAll(type))
-            .Where(claim => claim.Value.Length > 0)
-            .Select(claim => (claim.Issuer, claim.Value))
-            .Distinct()
-            .OrderBy(claim => claim.Issuer, StringComparer.Ordinal).ThenBy(claim => claim.Value, StringComparer.Ordinal)];
+    /// <summary>Whether it is known who asks. An identity of nobody may come first, where a middleware has added its own to what was there.</summary>
+    public static bool IsKnown(ClaimsPrincipal? user) =>
+        user is not null && (user.Identity?.IsAuthenticated == true || user.Identities.Any(static identity => identity.IsAuthenticated));
 
-    private static void Add(ref KeyFields fields, (string Issuer, string Value)[] claims)
+    /// <summary>The values of a claim. One means something only together with who has issued it and by which scheme it came. Claims have no order.</summary>
+    public static (string? Scheme, string Issuer, string Value)[] Values(ClaimsPrincipal user, string type) => Distinct(Known(user).SelectMany(identity => Claims(identity, type)));
+
+    private static IEnumerable<ClaimsIdentity> Known(ClaimsPrincipal user) => user.Identities.Where(static identity => identity.IsAuthenticated);
+
+    private static (string? Scheme, string Issuer, string Value)[] Claims(ClaimsIdentity identity, string type) =>
+        [.. identity.FindAll(type).Where(static claim => claim.Value.Length > 0).Select(claim => (identity.AuthenticationType, claim.Issuer, claim.Value))];
+
+    private static (string? Scheme, string Issuer, string Value)[] Distinct(IEnumerable<(string? Scheme, string Issuer, string Value)> claims) =>
+        [.. claims.Distinct()
+            .OrderBy(static claim => claim.Scheme, StringComparer.Ordinal).ThenBy(static claim => claim.Issuer, StringComparer.Ordinal).ThenBy(static claim => claim.Value, StringComparer.Ordinal)];
+
+    private static void Add(ref KeyFields fields, (string? Scheme, string Issuer, string Value)[] claims)
     {
         fields.AddNumber(claims.Length);
-        foreach (var (issuer, value) in claims)
+        foreach (var (scheme, issuer, value) in claims)
         {
+            fields.Add(scheme);
             fields.Add(issuer);
             fields.Add(value);
         }

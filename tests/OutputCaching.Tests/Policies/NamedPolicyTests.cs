@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -142,6 +143,19 @@ public sealed class NamedPolicyTests
 
         Assert.Contains("'product:{id}' needs 'id'", byRoute.Message, StringComparison.Ordinal);
         Assert.Contains("'user:{claim:sub}' holds the claim 'sub'", byUser.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_frameworks_attribute_beside_it_is_refused_at_start_unless_it_says_no()
+    {
+        var beside = await Assert.ThrowsAsync<InvalidOperationException>(() => StartAsync(
+            null, (_, web) => web.MapGet("/p", () => "").CacheRoute().WithMetadata(new OutputCacheAttribute { Duration = 60 })));
+        await using var off = await StartAsync(null, (pages, web) => web.MapGet("/p", () => $"{pages.Next()}").CacheRoute().WithMetadata(new OutputCacheAttribute { NoStore = true }));
+
+        Assert.Contains("/p", beside.Message, StringComparison.Ordinal);
+        Assert.Contains("[OutputCache]", beside.Message, StringComparison.Ordinal);
+        Assert.Equal("1", (await off.GetAsync("/p")).Body);
+        Assert.Equal("2", (await off.GetAsync("/p")).Body);
     }
 
     [Fact]

@@ -125,6 +125,17 @@ public sealed class PageKeyTests
     }
 
     [Fact]
+    public void Lists_of_other_parameters_make_other_keys()
+    {
+        string? KeyOf(string query, params string[] names) => Make(new DefaultHttpContext { Request = { Method = "GET", Path = "/p", QueryString = new QueryString(query) } }, Terms(new() { Query = names }));
+
+        // Nodes of an old and a new version share pages while the new one is rolled out.
+        Assert.NotEqual(KeyOf("?page=2", "page"), KeyOf("?size=2", "size"));
+        Assert.NotEqual(KeyOf("?page=1&size=2", "page", "size"), KeyOf("?page=2&size=1", "size", "page"));
+        Assert.Equal(KeyOf("?page=2&other=1", "page"), KeyOf("?PAGE=2", "page"));
+    }
+
+    [Fact]
     public void Nothing_is_left_to_the_framework_to_join()
     {
         var rules = new CacheVaryByRules { HeaderNames = "X-Lang", QueryKeys = "*", RouteValueNames = "id" };

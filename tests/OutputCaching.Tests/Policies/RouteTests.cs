@@ -63,6 +63,8 @@ public sealed class RouteTests : IAsyncLifetime
     [Theory]
     [InlineData("max-age=20", "", 20)]
     [InlineData("public, max-age=20, s-maxage=\"7\"", "", 7)]
+    [InlineData("max-age=7, max-age=20", "", 7)]
+    [InlineData("max-age=20, s-maxage=20, s-maxage=7", "", 7)]
     [InlineData("", "30", 30)]
     [InlineData("max-age=20", "30", 20)]
     [InlineData("immutable", "", 60)]
