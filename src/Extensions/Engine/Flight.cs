@@ -164,8 +164,9 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
         }
     }
 
-    // A load that nobody waits for and that never ends must not keep its key from being loaded.
-    private bool IsOverdue => (IsRefresh || _detached) && Age >= Key.Scope.Engine.BackgroundPatience;
+    // A load that nobody waits for and that never ends must not keep its key from being loaded. Nor must a page, which is not computed before its
+    // client has taken it, and a client may be as slow as it likes.
+    private bool IsOverdue => (IsRefresh || _detached || Key.Scope.IsPages) && Age >= Key.Scope.Engine.BackgroundPatience;
 
     private bool IsUpToDate(HybridCacheEntryFlags wanted, Group[]? wantedTags) =>
         !IsPrivate && wanted == _flags && Key.Scope.Generation <= Generation && !AnyLater(Tags) && !AnyLater(FoundTags) && !AnyLater(wantedTags);

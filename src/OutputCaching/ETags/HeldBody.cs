@@ -17,7 +17,7 @@ namespace Larder.Http;
 /// dropped, and all else let through.</para>
 /// <para>One request writes at a time, so nothing is locked.</para>
 /// </remarks>
-internal sealed class HeldBody : Stream
+internal sealed class HeldBody : ResponseStream
 {
     /// <summary>A longer body is not held back.</summary>
     public const int MaximumLength = 64 * 1024;
@@ -25,41 +25,33 @@ internal sealed class HeldBody : Stream
     private readonly HttpContext _http;
     private readonly Stream _client;
     private readonly string _mark;
+    private readonly Func<bool> _isForOthers;
     private readonly CancellationToken _clientLeft;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly MemoryStream _held = new();
     private long _length;
     private string? _etag;
+    private bool _isSettled;
     private bool _isLetThrough;
     private bool _hasEnded;
 
-    private HeldBody(HttpContext http, CancellationToken clientLeft)
+    private HeldBody(HttpContext http, Func<bool> isForOthers, CancellationToken clientLeft)
     {
-        (_http, _clientLeft) = (http, clientLeft);
+        (_http, _isForOthers, _clientLeft) = (http, isForOthers, clientLeft);
         _client = http.Response.Body;
         _mark = string.Create(CultureInfo.InvariantCulture, $"W/\"{RandomId.Next():x16}{RandomId.Next():x16}\"");
         http.Response.Headers.ETag = _mark;
         http.Response.Body = this;
     }
 
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <summary>Begins to hold back the response.</summary>
     /// <param name="http">The request.</param>
+    /// <param name="isForOthers">Whether a response that begins as it stands would be stored: otherwise it is not held back.</param>
     /// <param name="clientLeft">Cancelled when its client has left, for whom nothing needs to be sent.</param>
-    public static HeldBody Begin(HttpContext http, CancellationToken clientLeft) => new(http, clientLeft);
+    public static HeldBody Begin(HttpContext http, Func<bool> isForOthers, CancellationToken clientLeft) => new(http, isForOthers, clientLeft);
+
+    /// <summary>The <c>ETag</c> that the response was given, if it was.</summary>
+    public string? Given { get; private set; }
 
     /// <summary>The endpoint has written all. Sends what is held, or 304 if the client has it.</summary>
     /// <param name="isStored">Whether the page is kept: otherwise there is nothing that an <c>ETag</c> could name.</param>
@@ -77,7 +69,7 @@ internal sealed class HeldBody : Stream
         var isPage = isStored && _length > 0;
         if (isPage && response.Headers.ETag == _mark)
         {
-            response.Headers.ETag = ETag();
+            response.Headers.ETag = Given = ETag();
         }
 
         // A response whose body has another length than it says is not stored by the middleware.
@@ -132,8 +124,6 @@ internal sealed class HeldBody : Stream
         Dispose();
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         if (Holds(buffer))
@@ -150,8 +140,6 @@ internal sealed class HeldBody : Stream
         _client.Write(buffer);
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (Holds(buffer.Span))
@@ -165,6 +153,7 @@ internal sealed class HeldBody : Stream
 
     public override void Flush()
     {
+        Settle();
         if (_isLetThrough)
         {
             _client.Flush();
@@ -173,7 +162,8 @@ internal sealed class HeldBody : Stream
 
     public override async Task FlushAsync(CancellationToken cancellationToken)
     {
-        // Every write of a text is followed by one, so an endpoint's says nothing.
+        // Every write of a text is followed by one, so an endpoint's says nothing; but it may be the first that is heard of the response.
+        Settle();
         if (IsOutside)
         {
             await LetThroughAsync(drop: true, cancellationToken).ConfigureAwait(false);
@@ -184,12 +174,6 @@ internal sealed class HeldBody : Stream
             await _client.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
@@ -205,6 +189,19 @@ internal sealed class HeldBody : Stream
     // While the endpoint runs, the body of the response is the middleware's stream.
     private bool IsOutside => !_isLetThrough && ReferenceEquals(_http.Response.Body, this);
 
+    // Of events, or a failure, nothing is to be kept, and whoever waits for them should not wait for their end.
+    private void Settle()
+    {
+        if (!_isSettled && !IsOutside)
+        {
+            _isSettled = true;
+            if (!_isLetThrough && !_isForOthers())
+            {
+                BeginToLetThrough(drop: false);
+            }
+        }
+    }
+
     private bool Holds(ReadOnlySpan<byte> buffer)
     {
         if (_hasEnded || IsOutside)
@@ -212,6 +209,7 @@ internal sealed class HeldBody : Stream
             return false;
         }
 
+        Settle();
         _hash.AppendData(buffer);
         _length += buffer.Length;
         if (_isLetThrough || _held.Length + buffer.Length > MaximumLength)

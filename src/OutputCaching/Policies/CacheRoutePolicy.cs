@@ -86,9 +86,14 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
             await request.FindAsync(terms.Policy, tags).ConfigureAwait(false);
         }
 
+        if (request.Leads)
+        {
+            request.Watch();
+        }
+
         if (request.Leads && terms.ETag == CacheRouteETag.Content)
         {
-            request.Body = HeldBody.Begin(http, request.ClientLeft);
+            request.Body = HeldBody.Begin(http, () => rules.Decide(http, request, terms).Reason is null, request.ClientLeft);
         }
         else if (request.Leads && terms.ETag == CacheRouteETag.Generation)
         {
@@ -133,26 +138,42 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
 
     public ValueTask ServeResponseAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
     {
-        var http = context.HttpContext;
         if (page.Request is not { Leads: true } request)
         {
             context.AllowCacheStorage = false;
             return default;
         }
 
-        (request.Terms, var reason) = rules.Decide(http, request, route.Terms(options.Value, services));
+        var terms = route.Terms(options.Value, services);
+        var isStored = Decide(context, request, terms);
+        return request.Body is null ? default : EndBodyAsync(context, request, terms, isStored);
+    }
+
+    private async ValueTask EndBodyAsync(OutputCacheContext context, PageRequest request, RouteTerms terms, bool isStored)
+    {
+        await request.EndBodyAsync(isStored).ConfigureAwait(false);
+        if (isStored)
+        {
+            // What was held back has begun only now, and a response may be changed when it begins.
+            Decide(context, request, terms);
+        }
+    }
+
+    private bool Decide(OutputCacheContext context, PageRequest request, RouteTerms terms)
+    {
+        (request.Terms, var reason) = rules.Decide(context.HttpContext, request, terms);
         if (reason == ResponseRules.Authenticated && Interlocked.Exchange(ref _orderLogged, 1) == 0)
         {
-            logger.AuthenticatedTooLate(http.GetEndpoint()?.DisplayName);
+            logger.AuthenticatedTooLate(context.HttpContext.GetEndpoint()?.DisplayName);
         }
 
         if (reason is not null)
         {
             context.AllowCacheStorage = false;
-            request.End(reason == "aborted" || http.Response.StatusCode >= StatusCodes.Status500InternalServerError ? PageOutcome.Failed : PageOutcome.NotStored);
+            request.Refuse(reason);
         }
 
-        return request.Body is null ? default : request.EndBodyAsync(isStored: reason is null);
+        return reason is null;
     }
 
     private static ValueTask Bypass(OutputCacheContext context, CacheStatus status, string reason)

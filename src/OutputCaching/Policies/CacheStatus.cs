@@ -68,6 +68,12 @@ internal sealed class CacheStatus
         }
 
         var reason = _request is { Leads: true } ? _rules!.Decide(_http, _request, _route!).Reason : _request?.Passed;
+        if (reason is not null && _request is { Leads: true } && ResponseRules.IsFinal(reason, _http.Response))
+        {
+            // It may take long, or never end, as events do.
+            _request.Refuse(reason);
+        }
+
         if (reason is not null && _request?.ETag is { } given && headers.ETag == given)
         {
             // There is no page that it could name.

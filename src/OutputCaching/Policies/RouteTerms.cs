@@ -2,6 +2,7 @@ using Larder.Engine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace Larder.Http;
 
@@ -108,13 +109,17 @@ internal sealed class RouteTerms
     }
 
     /// <summary>Whether the key holds all that the response says it depends on.</summary>
-    public bool Covers(StringValues vary)
+    /// <param name="vary">What it says.</param>
+    /// <param name="isEncodedOutside">Whether <c>Accept-Encoding</c> does not count.</param>
+    public bool Covers(StringValues vary, bool isEncodedOutside)
     {
         foreach (var line in vary)
         {
             foreach (var name in (line ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             {
-                if (!Headers.Contains(name, StringComparer.OrdinalIgnoreCase) && !PageKey.Forwarded.Contains(name, StringComparer.OrdinalIgnoreCase))
+                if (!Headers.Contains(name, StringComparer.OrdinalIgnoreCase)
+                    && !PageKey.Forwarded.Contains(name, StringComparer.OrdinalIgnoreCase)
+                    && !(isEncodedOutside && name.Equals(HeaderNames.AcceptEncoding, StringComparison.OrdinalIgnoreCase)))
                 {
                     return false;
                 }

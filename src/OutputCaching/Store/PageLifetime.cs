@@ -4,13 +4,16 @@ namespace Larder.Http;
 
 /// <summary>
 /// The life of a request that computes a page for others too: it goes on when its own client has left, as long as somebody waits for the page. Where
-/// nobody does, because the page is renewed while a stale one is served, it goes on for a while.
+/// nobody does, because the page is renewed while a stale one is served, it goes on for a while. While its client is there, it goes on in any case.
 /// </summary>
 internal sealed class PageLifetime : IHttpRequestLifetimeFeature, IDisposable
 {
-    private readonly CancellationTokenSource _cancellation;
+    private readonly CancellationTokenSource _cancellation = new();
     private readonly CancellationTokenRegistration _clientLeft;
     private readonly TimeProvider _time;
+    private readonly TimeSpan? _patience;
+    private readonly CancellationToken _wanted;
+    private CancellationTokenRegistration _unwanted;
     private ITimer? _timer;
 
     /// <param name="original">The life of the client's request.</param>
@@ -19,20 +22,9 @@ internal sealed class PageLifetime : IHttpRequestLifetimeFeature, IDisposable
     /// <param name="wanted">Cancelled when nobody waits for the page.</param>
     public PageLifetime(IHttpRequestLifetimeFeature original, TimeProvider time, TimeSpan? patience, CancellationToken wanted)
     {
-        Original = original;
-        _time = time;
-        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(wanted);
+        (Original, _time, _patience, _wanted) = (original, time, patience, wanted);
         RequestAborted = _cancellation.Token;
-        if (patience is { } left)
-        {
-            _clientLeft = original.RequestAborted.UnsafeRegister(
-                static state =>
-                {
-                    var (life, left) = ((PageLifetime, TimeSpan))state!;
-                    life._timer = life._time.CreateTimer(static life => ((PageLifetime)life!).Cancel(), life, left, Timeout.InfiniteTimeSpan);
-                },
-                (this, left));
-        }
+        _clientLeft = original.RequestAborted.UnsafeRegister(static life => ((PageLifetime)life!).GoOnWithoutClient(), this);
     }
 
     public IHttpRequestLifetimeFeature Original { get; }
@@ -51,10 +43,21 @@ internal sealed class PageLifetime : IHttpRequestLifetimeFeature, IDisposable
 
     public void Dispose()
     {
-        // Waits for its callback, so that there is no timer to come.
+        // Waits for its callback, so that nothing is begun any more.
         _clientLeft.Dispose();
+        _unwanted.Dispose();
         _timer?.Dispose();
         _cancellation.Dispose();
+    }
+
+    private void GoOnWithoutClient()
+    {
+        if (_patience is { } left)
+        {
+            _timer = _time.CreateTimer(static life => ((PageLifetime)life!).Cancel(), this, left, Timeout.InfiniteTimeSpan);
+        }
+
+        _unwanted = _wanted.UnsafeRegister(static life => ((PageLifetime)life!).Cancel(), this);
     }
 
     private void Cancel()

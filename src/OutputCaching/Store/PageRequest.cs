@@ -2,6 +2,7 @@ using System.Buffers;
 using Larder.Engine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace Larder.Http;
 
@@ -22,12 +23,17 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     // A failed request lets the next one try. Then the others stop waiting, so that a broken endpoint is not asked by one after the other.
     private const int MaximumTries = 3;
 
+    // So long the nodes wait for each other, and a run is joined; a moment more, so that what they do then is seen.
+    private readonly TimeSpan _patience = EngineClock.Span(space.Engine.BackgroundPatience) + TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock = new();
     private readonly long _began = space.Engine.Clock.UtcNowMilliseconds;
     private TaskCompletionSource? _leadSignal;
     private TaskCompletionSource<PageOutcome>? _outcome;
     private CancellationToken _leadToken;
     private PageLifetime? _lifetime;
+    private WatchedBody? _watched;
+    private CancellationTokenSource? _leaving;
     private Task? _refresh;
     private Task? _elsewhere;
     private Task? _load;
@@ -50,10 +56,20 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     public bool IsRefresh => Leads && _refresh is not null;
 
     /// <summary>The ETag that the response was given in case its endpoint gives none.</summary>
-    public string? ETag { get; set; }
+    public string? ETag
+    {
+        get => field ?? Body?.Given;
+        set;
+    }
 
     /// <summary>What holds the response back, if its <c>ETag</c> is made of its body.</summary>
     public HeldBody? Body { get; set; }
+
+    /// <summary>
+    /// Whether <c>Vary</c> named no <c>Accept-Encoding</c> when the headers of the page were noted: what says so since is a middleware outside of the cache, which
+    /// compresses what comes from the cache too.
+    /// </summary>
+    public bool IsEncodedOutside { get; private set; }
 
     /// <summary>The status of the page; that of the response may say that the client has it.</summary>
     public int Status => _isNotModified ? StatusCodes.Status200OK : http.Response.StatusCode;
@@ -91,18 +107,29 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
         var aborted = http.RequestAborted;
         for (var tries = 0; tries < MaximumTries; tries++)
         {
+            _leaving?.Dispose();
+            _leaving = CancellationTokenSource.CreateLinkedTokenSource(aborted);
             try
             {
-                var load = space.Engine.GetOrLoadAsync<PageLoader, Page>(space, key, new PageLoader(this), policy, tags, aborted);
+                var load = space.Engine.GetOrLoadAsync<PageLoader, Page>(space, key, new PageLoader(this), policy, tags, _leaving.Token);
                 if (!load.IsCompletedSuccessfully)
                 {
                     var task = load.AsTask();
                     store.Waiting(1);
-                    await Task.WhenAny(task, LeadSignal()).ConfigureAwait(false);
+                    await ((Task)Task.WhenAny(task, LeadSignal())).WaitAsync(_patience, space.Engine.Clock.Provider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     store.Waiting(-1);
                     if (TryLead(task))
                     {
                         return;
+                    }
+
+                    if (!task.IsCompleted)
+                    {
+                        // The run may never end. Nobody joins it any more, so the first of those who waited for it computes the page.
+                        Passed = "no-answer";
+                        Observe(task);
+                        await _leaving.CancelAsync().ConfigureAwait(false);
+                        continue;
                     }
 
                     load = new(await task.ConfigureAwait(false));
@@ -219,8 +246,16 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
         await _load!.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
+    /// <summary>Looks at the response when it begins.</summary>
+    public void Watch() => _watched = WatchedBody.Begin(
+        http, () => IsEncodedOutside = !http.Response.Headers.Vary.Any(static line => line?.Contains(HeaderNames.AcceptEncoding, StringComparison.OrdinalIgnoreCase) == true));
+
     /// <summary>Sends the response that was held back.</summary>
     public async ValueTask EndBodyAsync(bool isStored) => _isNotModified = await Body!.EndAsync(isStored).ConfigureAwait(false);
+
+    /// <summary>The response is not stored, for the reason given: those who wait are let go.</summary>
+    public void Refuse(string reason) =>
+        End(reason == ResponseRules.Aborted || Status >= StatusCodes.Status500InternalServerError ? PageOutcome.Failed : PageOutcome.NotStored);
 
     /// <summary>The request computes no page any more. Only the first outcome counts.</summary>
     public void End(PageOutcome outcome)
@@ -241,6 +276,8 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
         // A response that was complete, and that the middleware did not hand over, was too large to be stored.
         End(Terms is null ? PageOutcome.Failed : PageOutcome.NotStored);
         Body?.Restore();
+        _watched?.Restore();
+        _leaving?.Dispose();
         if (_lifetime is not null)
         {
             http.Features.Set(_lifetime.Original);
@@ -260,7 +297,7 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
 
         Leads = true;
         _load = load;
-        _ = load.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Observe(load);
         if (_leadToken.CanBeCanceled && http.Features.Get<IHttpRequestLifetimeFeature>() is { } original)
         {
             http.Features.Set<IHttpRequestLifetimeFeature>(_lifetime = new PageLifetime(original, space.Engine.Clock.Provider, _refresh is null ? null : EngineClock.Span(space.Engine.BackgroundPatience), _leadToken));
@@ -268,6 +305,10 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
 
         return true;
     }
+
+    // Nobody else will look at how it ends.
+    private static void Observe(Task load) =>
+        _ = load.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private Task LeadSignal()
     {
