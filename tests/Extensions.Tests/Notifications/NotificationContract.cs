@@ -183,7 +183,9 @@ public abstract class NotificationContract : LarderContract
 
         Assert.Equal(1_500, read.Count + read.Sum(invalidation => invalidation.Missed));
         Assert.InRange(read.Count, 1_024, 1_026);
-        Assert.Single(read, invalidation => invalidation.Missed > 0);
+
+        // The one that was handed over may have come from the middle, with a loss before it and one after it.
+        Assert.InRange(read.Count(invalidation => invalidation.Missed > 0), 1, 2);
     }
 
     [ContractFact]
