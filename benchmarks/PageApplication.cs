@@ -34,7 +34,9 @@ internal sealed class PageApplication : IServer, IAsyncDisposable
     {
         var response = new Response();
         var body = new CountingStream(response);
-        var features = new FeatureCollection();
+
+        // With room for what a middleware adds, as servers have it.
+        var features = new FeatureCollection(initialCapacity: 16);
         features.Set<IHttpRequestFeature>(new HttpRequestFeature { Method = "GET", Path = path, Scheme = "http", Headers = { Host = "localhost" }, Protocol = "HTTP/1.1" });
         features.Set<IHttpResponseFeature>(response);
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(body));

@@ -67,6 +67,12 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
     private async ValueTask SearchAsync(OutputCacheContext context, PageFeature page, CacheStatus status, RouteTerms terms, ScopeState space, string key)
     {
         var http = context.HttpContext;
+        if (!RequestRules.IsPrintable(http.Request))
+        {
+            await Bypass(context, status, RequestRules.ControlCharacter).ConfigureAwait(false);
+            return;
+        }
+
         if (!TagTemplate.TryExpand(terms, http, out var tags))
         {
             await Bypass(context, status, "no-tag-value").ConfigureAwait(false);

@@ -9,7 +9,10 @@ namespace Larder.Http;
 /// <summary>Which requests the cache leaves alone.</summary>
 internal static class RequestRules
 {
-    /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be cached.</summary>
+    /// <summary>Why a request with control characters is left alone.</summary>
+    public const string ControlCharacter = "control-character";
+
+    /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be given a page with its key. Before one is stored, <see cref="IsPrintable"/> must hold.</summary>
     public static string? WhyNot(OutputCacheContext context, RouteTerms route)
     {
         var request = context.HttpContext.Request;
@@ -31,38 +34,37 @@ internal static class RequestRules
             return "request-body";
         }
 
-        return HasControlCharacters(context) ? "control-character" : null;
+        return IsQueryPrintable(context.HttpContext) ? null : ControlCharacter;
     }
+
+    /// <summary>
+    /// Whether nothing in the key holds control characters. The framework separates the parts of its key by two of them and gives up when a part contains one: such requests
+    /// would all share the empty key. They are not stored, so no key of a page holds any, and a request whose page was found need not be looked through.
+    /// </summary>
+    public static bool IsPrintable(HttpRequest request) => !(Has(request.Scheme) || Has(request.Host.Value) || Has(request.PathBase.Value) || Has(request.Path.Value));
 
     private static bool HasBody(HttpContext context) =>
         context.Request.ContentLength > 0
         || !StringValues.IsNullOrEmpty(context.Request.Headers.TransferEncoding)
         || context.Features.Find<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
 
-    // The framework separates the parts of its key by two of them and gives up when a part contains one: such
-    // requests would all share the empty key.
-    private static bool HasControlCharacters(OutputCacheContext context)
+    // All of it, also what is not in the key.
+    private static bool IsQueryPrintable(HttpContext context)
     {
-        var request = context.HttpContext.Request;
-        if (Has(request.Scheme) || Has(request.Host.Value) || Has(request.PathBase.Value) || Has(request.Path.Value))
+        if (!context.Request.QueryString.HasValue && context.Features.Find<IQueryFeature>() is null)
         {
             return true;
         }
 
-        if (!request.QueryString.HasValue && context.HttpContext.Features.Find<IQueryFeature>() is null)
-        {
-            return false;
-        }
-
-        foreach (var (name, values) in request.Query)
+        foreach (var (name, values) in context.Request.Query)
         {
             if (Has(name) || values.Any(Has))
             {
-                return true;
+                return false;
             }
         }
 
-        return false;
+        return true;
     }
 
     // All that char.IsControl knows.
