@@ -1,3 +1,11 @@
 using BenchmarkDotNet.Running;
+using Larder.Benchmarks;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+if (args is ["page-turns"])
+{
+    await PageTurns.RunAsync();
+}
+else
+{
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+}
