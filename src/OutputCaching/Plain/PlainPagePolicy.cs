@@ -6,7 +6,7 @@ namespace Larder.Http;
 
 /// <summary>
 /// Comes between the application's base policies and what an endpoint says, and mends what the framework's own policies lack. It makes the tenant a part of their keys, because the
-/// middleware lets requests with one key share a response before any store is asked. It notes when a request began, and keeps out of the cache what was cut short.
+/// middleware lets requests with one key share a response before any store is asked. It notes when a request began.
 /// </summary>
 internal sealed class PlainPagePolicy(HttpScopeAccess scopes, CacheEngine engine) : IOutputCachePolicy
 {
@@ -40,16 +40,8 @@ internal sealed class PlainPagePolicy(HttpScopeAccess scopes, CacheEngine engine
 
     public ValueTask ServeFromCacheAsync(OutputCacheContext context, CancellationToken cancellation) => default;
 
-    public ValueTask ServeResponseAsync(OutputCacheContext context, CancellationToken cancellation)
-    {
-        if (!IsRoute(context.HttpContext) && context.HttpContext.RequestAborted.IsCancellationRequested)
-        {
-            // What was written may be less than the endpoint wanted to write.
-            context.AllowCacheStorage = false;
-        }
-
-        return default;
-    }
+    // What was cut short is refused by the store, which is given the request's token.
+    public ValueTask ServeResponseAsync(OutputCacheContext context, CancellationToken cancellation) => default;
 
     private static bool IsRoute(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<IOutputCachePolicy>() is CacheRouteAttribute;
 }

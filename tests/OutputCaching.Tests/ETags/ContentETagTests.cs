@@ -202,6 +202,18 @@ public sealed class ContentETagTests
     }
 
     [Fact]
+    public async Task A_response_of_another_length_than_it_says_is_sent_as_it_is()
+    {
+        await using var app = await StartAsync(async http =>
+        {
+            http.Response.ContentLength = 100;
+            await http.Response.WriteAsync("half");
+        });
+
+        Assert.Equal((200, "half"), (await AskAsync(app, "*")) switch { var run => (run.Status, run.Body) });
+    }
+
+    [Fact]
     public async Task A_response_without_body_has_none()
     {
         await using var app = await StartAsync(_ => Task.CompletedTask);
