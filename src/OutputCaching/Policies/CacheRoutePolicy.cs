@@ -73,6 +73,13 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
             return;
         }
 
+        if (http.GetEndpoint()?.Metadata.GetMetadata<OutputCacheAttribute>() is { NoStore: true })
+        {
+            // Its say comes after this one, when others would wait for the response already.
+            await Bypass(context, status, "endpoint").ConfigureAwait(false);
+            return;
+        }
+
         if (!TagTemplate.TryExpand(terms, http, out var tags))
         {
             await Bypass(context, status, "no-tag-value").ConfigureAwait(false);
