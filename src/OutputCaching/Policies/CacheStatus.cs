@@ -67,6 +67,11 @@ internal sealed class CacheStatus
             return;
         }
 
+        if (_request is not null)
+        {
+            _request.Vary = headers.Vary;
+        }
+
         var reason = _request is { Leads: true } ? _rules!.Decide(_http, _request, _route!).Reason : _request?.Passed;
         if (reason is not null && _request is { Leads: true } && ResponseRules.IsFinal(reason, _http.Response))
         {

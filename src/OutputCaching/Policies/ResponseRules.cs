@@ -43,7 +43,7 @@ internal sealed class ResponseRules(TimeProvider time)
         }
 
         // A response that depends on a header which the key does not hold fits only its own request.
-        if (!route.Covers(response.Headers.Vary, request.IsEncodedOutside))
+        if (!route.Covers(request.Vary ?? response.Headers.Vary, request.IsEncodedOutside))
         {
             return (null, "vary");
         }

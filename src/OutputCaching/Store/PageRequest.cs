@@ -2,6 +2,7 @@ using System.Buffers;
 using Larder.Engine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace Larder.Http;
@@ -70,6 +71,11 @@ internal sealed class PageRequest(HttpContext http, PageStore store, ScopeState 
     /// compresses what comes from the cache too.
     /// </summary>
     public bool IsEncodedOutside { get; private set; }
+
+    /// <summary>
+    /// The <c>Vary</c> of the response when it started, if it has. Callbacks that were hung on that by a middleware outside of the cache come later; they add to hits as well.
+    /// </summary>
+    public StringValues? Vary { get; set; }
 
     /// <summary>The status of the page; that of the response may say that the client has it.</summary>
     public int Status => _isNotModified ? StatusCodes.Status200OK : http.Response.StatusCode;

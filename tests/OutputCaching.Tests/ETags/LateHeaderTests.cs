@@ -81,6 +81,26 @@ public sealed class LateHeaderTests
         Assert.Equal("plain", (await app.GetAsync("/p")).Body);
     }
 
+    [Theory]
+    [InlineData(CacheRouteETag.Generation, true)]
+    [InlineData(CacheRouteETag.Content, true)]
+    [InlineData(CacheRouteETag.Generation, false)]
+    [InlineData(CacheRouteETag.Content, false)]
+    public async Task What_a_middleware_outside_of_the_cache_says_when_the_response_starts_is_not_the_pages(CacheRouteETag etag, bool isOutside)
+    {
+        await using var app = await PageApp.StartAsync(
+            (pages, web) => web.MapGet("/p", () => $"{pages.Next()}").CacheRoute(route => route.ETag = etag),
+            services: services => services.AddCors(options => options.AddDefaultPolicy(policy => policy.WithOrigins("https://a.example", "https://b.example"))),
+            pipeline: web => _ = isOutside ? web.UseCors().UseOutputCache() : web.UseOutputCache().UseCors());
+        foreach (var (origin, body) in ((string, string)[])[("https://a.example", "1"), ("https://b.example", isOutside ? "1" : "2")])
+        {
+            var page = await app.GetAsync("/p", configure: http => http.Request.Headers.Origin = origin);
+
+            Assert.Equal((body, origin, "Origin"), (page.Body, page.Headers.AccessControlAllowOrigin.ToString(), page.Headers.Vary.ToString()));
+            Assert.Equal(!isOutside, page.CacheStatus.EndsWith("detail=vary", StringComparison.Ordinal));
+        }
+    }
+
     private static Task<PageApp> StartCompressingAsync(CacheRouteETag etag, Func<HttpContext, Task> endpoint) => PageApp.StartAsync(
         (_, web) => web.MapGet("/p", async (HttpContext http) =>
         {
