@@ -23,10 +23,10 @@ public static class LarderHealthChecksBuilderExtensions
     /// <param name="tags">Tags. Default <c>ready</c>, so that a liveness probe never asks the server.</param>
     /// <param name="timeout">
     /// How long all answers together are awaited. Default 500 ms: a probe of Kubernetes waits a second. Enforced even where the client
-    /// ignores cancellation, within 100 ms more. Must be positive.
+    /// ignores cancellation, within 100 ms more. Must be positive, at most a day.
     /// </param>
     /// <param name="configure">Thresholds, and what is shown.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is not positive, or an option is out of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is not positive or more than a day, or an option is out of its range.</exception>
     public static IHealthChecksBuilder AddLarder(
         this IHealthChecksBuilder builder,
         string name = "larder",
@@ -47,7 +47,7 @@ public static class LarderHealthChecksBuilderExtensions
     /// <param name="tags">As for <see cref="AddLarder"/>.</param>
     /// <param name="timeout">As for <see cref="AddLarder"/>.</param>
     /// <param name="configure">Thresholds, and what is shown.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is not positive, or an option is out of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is not positive or more than a day, or an option is out of its range.</exception>
     public static IHealthChecksBuilder AddRedis(
         this IHealthChecksBuilder builder,
         string name = "redis",
@@ -64,7 +64,7 @@ public static class LarderHealthChecksBuilderExtensions
     /// <param name="tags">As for <see cref="AddLarder"/>.</param>
     /// <param name="timeout">As for <see cref="AddLarder"/>.</param>
     /// <param name="configure">Thresholds, and what is shown.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is not positive, or an option is out of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is not positive or more than a day, or an option is out of its range.</exception>
     public static IHealthChecksBuilder AddValkey(
         this IHealthChecksBuilder builder,
         string name = "valkey",
@@ -87,6 +87,7 @@ public static class LarderHealthChecksBuilderExtensions
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         var wait = timeout ?? DefaultTimeout;
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(wait, TimeSpan.Zero, nameof(timeout));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(wait, TimeSpan.FromDays(1), nameof(timeout));
         var options = new LarderHealthOptions();
         configure?.Invoke(options);
         options.Validate();

@@ -57,8 +57,11 @@ public sealed class LarderHealthCheckTests
     }
 
     [Fact]
-    public void A_timeout_must_be_positive() =>
+    public void A_timeout_must_be_positive_and_one_that_a_timer_takes()
+    {
         Assert.Throws<ArgumentOutOfRangeException>(() => new ServiceCollection().AddHealthChecks().AddLarder(timeout: TimeSpan.Zero));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ServiceCollection().AddHealthChecks().AddLarder(timeout: TimeSpan.MaxValue));
+    }
 
     public static TheoryData<string, Action<LarderHealthOptions>> WrongOptions => new()
     {
