@@ -50,6 +50,7 @@ public sealed class NodeStateReaderTests : IDisposable
         for (var i = 0; i < 3; i++)
         {
             var waiting = _reader.ReadAsync(default).AsTask();
+            await Poll.UntilAsync(() => _status.Asked >= 2, "the question has been asked");
             await Poll.UntilAsync(
                 () =>
                 {
