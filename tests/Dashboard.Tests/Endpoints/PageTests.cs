@@ -76,6 +76,18 @@ public sealed class PageTests
     }
 
     [Fact]
+    public async Task The_page_works_at_the_root_of_an_application_below_a_path()
+    {
+        await using var app = await DashboardApp.StartAsync(web => web.MapLarderDashboard("/").AllowAnonymous(), pipeline: web => web.UsePathBase("/base"));
+
+        // Below its path the application is asked for nothing at all.
+        using var response = await app.SendAsync(HttpMethod.Get, "/base");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("/base/", response.RequestMessage!.RequestUri!.AbsolutePath);
+    }
+
+    [Fact]
     public void The_files_read_no_text_as_markup_and_name_no_other_site()
     {
         foreach (var name in (string[])["dashboard.js", "dom.js", "table.js", "chart.js", "load.js", "feed.js", "operations.js", "dashboard.css"])

@@ -22,8 +22,9 @@ internal static class DashboardPage
 
     public static Task ServeAsync(HttpContext context)
     {
-        // Its links are relative, so that they hold below whatever path a proxy adds or takes away. For that the address must end with a slash.
-        var path = context.Request.Path.Value!;
+        // Its links are relative, so that they hold below whatever path a proxy adds or takes away. For that the address must end with a slash. At the root of an application
+        // below a path all of the address may be that path.
+        var path = (context.Request.PathBase + context.Request.Path).Value!;
         if (!path.EndsWith('/'))
         {
             context.Response.StatusCode = StatusCodes.Status302Found;
