@@ -59,6 +59,21 @@ public sealed class LoadHistoryTests : IDisposable
     }
 
     [Fact]
+    public async Task A_clock_that_is_set_back_disturbs_neither_order_nor_age()
+    {
+        await ReadAsync("a", 1);
+        var before = Take().Sample;
+        _time.StepWallClock(TimeSpan.FromHours(-1));
+        await ReadAsync("a", 1);
+        var after = Take().Sample;
+
+        Assert.Equal((2d, TimeSpan.FromSeconds(2)), (after.Seconds, after.At - before.At));
+        Take(LoadHistory.Window + TimeSpan.FromSeconds(1));
+        Assert.Single(_history.Samples);
+        Assert.Empty(_history.Names);
+    }
+
+    [Fact]
     public async Task Only_so_many_namespaces_are_told_apart_and_all_are_in_the_total()
     {
         for (var i = 0; i < LoadHistory.MaximumSeries + 8; i++)

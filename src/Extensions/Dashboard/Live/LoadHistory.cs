@@ -21,7 +21,7 @@ internal sealed record SeriesName(int Id, string? Name);
 /// <summary>Samples of the counters of a node, the latest <see cref="Capacity"/> within <see cref="Window"/>. Not for use by several threads at once.</summary>
 /// <remarks>
 /// It reads counters that are kept anyway, and looks at no entry, so a sample costs a few additions for each scope. At most <see cref="MaximumSeries"/> namespaces are told apart; one that
-/// had no reads for a whole window makes room.
+/// had no reads for a whole window makes room. Samples are dated by how long this runs, so they keep their order and age when the clock of the machine is set.
 /// </remarks>
 internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
 {
@@ -33,6 +33,8 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
     private readonly Queue<LoadSample> _samples = new();
     private readonly Dictionary<Namespace, Sum> _before = [];
     private readonly Dictionary<Namespace, Series> _series = [];
+    private readonly DateTimeOffset _began = time.GetUtcNow();
+    private readonly long _beganAt = time.GetTimestamp();
     private Sum _totalBefore;
     private DateTimeOffset _at;
     private int _lastId;
@@ -41,10 +43,12 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
 
     public IReadOnlyList<SeriesName> Names => [.. _series.Select(static series => new SeriesName(series.Value.Id, series.Key.Name))];
 
+    private DateTimeOffset Now => _began + time.GetElapsedTime(_beganAt);
+
     /// <summary>Notes where counting stands. What comes after it is in the first sample.</summary>
     public void Begin()
     {
-        _at = time.GetUtcNow();
+        _at = Now;
         var sums = Read(out _totalBefore);
         Remember(sums);
     }
@@ -52,7 +56,7 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
     /// <summary>Takes a sample, and says which namespaces appear in it for the first time.</summary>
     public (LoadSample Sample, IReadOnlyList<SeriesName> NewNames) Take()
     {
-        var now = time.GetUtcNow();
+        var now = Now;
         Forget(now);
         var sums = Read(out var total);
         var points = new List<SeriesPoint>();
