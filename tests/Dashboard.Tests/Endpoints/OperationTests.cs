@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using Larder.Tests.Shared;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -109,6 +110,38 @@ public sealed class OperationTests
         Assert.Equal(HttpStatusCode.BadRequest, broken.Status);
         Assert.Equal(HttpStatusCode.BadRequest, text.Status);
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, tooLong.Status);
+    }
+
+    [Fact]
+    public async Task A_form_is_not_even_read()
+    {
+        var isRead = false;
+        await using var app = await DashboardApp.StartAsync(Open, pipeline: web => web.Use(async (context, next) =>
+        {
+            await next(context);
+            isRead |= context.Features.Get<IFormFeature>()?.Form is not null;
+        }));
+        using var somebody = new Operator(app);
+
+        var (status, _) = await somebody.AskAsync("reset", new FormUrlEncodedContent([new("key", "k")]), null);
+
+        Assert.Equal((HttpStatusCode.BadRequest, false), (status, isRead));
+    }
+
+    [Theory]
+    [InlineData("remove-key")]
+    [InlineData("remove-tag")]
+    [InlineData("clear-tenant")]
+    public async Task It_is_not_said_that_all_nodes_know_while_the_server_is_away(string operation)
+    {
+        await using var app = await DashboardApp.StartAsync(Open, larder: larder => larder.UseRedis("127.0.0.1:1"));
+        using var somebody = new Operator(app);
+
+        var (status, json) = await somebody.AskAsync(operation, new { tenant = "acme", key = "k", tag = "t" });
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Contains("when the server answers again", json.GetProperty("text").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("on all nodes", json.GetProperty("text").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -42,21 +42,21 @@ internal sealed class DashboardOperations(Func<ICacheAdmin> admin, Func<CacheEng
     {
         await new ScopedHybridCache(engine(), request.Scope).RemoveAsync(Required(request.Key, "key"), cancellationToken).ConfigureAwait(false);
         logger.OperatorActed("key removed", user ?? Anonymous);
-        return new OperationAnswer("The key is removed, on all nodes.");
+        return Removed("The key is");
     }
 
     private async Task<OperationAnswer> RemoveTagAsync(OperationRequest request, string? user, CancellationToken cancellationToken)
     {
         await new ScopedHybridCache(engine(), request.Scope).RemoveByTagAsync(Required(request.Tag, "tag"), cancellationToken).ConfigureAwait(false);
         logger.OperatorActed("tag removed", user ?? Anonymous);
-        return new OperationAnswer("The entries with the tag are removed, on all nodes.");
+        return Removed("The entries with the tag are");
     }
 
     private async Task<OperationAnswer> ClearTenantAsync(OperationRequest request, string? user, CancellationToken cancellationToken)
     {
         await (request.Tenant is { } tenant ? admin().ClearTenantAsync(tenant, cancellationToken) : admin().ClearGlobalAsync(cancellationToken)).ConfigureAwait(false);
         logger.OperatorActed("tenant cleared", user ?? Anonymous);
-        return new OperationAnswer(request.Tenant is null ? "All entries without a tenant are removed, on all nodes." : "The tenant's entries are removed, on all nodes.");
+        return Removed(request.Tenant is null ? "All entries without a tenant are" : "The tenant's entries are");
     }
 
     private Task<OperationAnswer> ResetAsync(OperationRequest request, string? user, CancellationToken cancellationToken)
@@ -65,6 +65,10 @@ internal sealed class DashboardOperations(Func<ICacheAdmin> admin, Func<CacheEng
         logger.OperatorActed("statistics reset", user ?? Anonymous);
         return Task.FromResult(new OperationAnswer("Counting begins anew."));
     }
+
+    // What the server has not taken is kept, and told later.
+    private OperationAnswer Removed(string what) => new(
+        engine().PendingCount == 0 ? $"{what} removed, on all nodes." : $"{what} removed here. The server has not been told all yet; the other nodes follow when the server answers again.");
 
     private static string Required(string? text, string name) => string.IsNullOrEmpty(text) ? throw new ArgumentException($"Give a {name}.") : text;
 }

@@ -22,6 +22,7 @@ internal sealed record TokenDocument(string Header, string Token);
 internal static class OperationEndpoint
 {
     private const int LongestBody = 128 * 1024;
+    private const string NoObject = "A JSON object is expected.";
 
     public static Task ServeTokenAsync(HttpContext context)
     {
@@ -31,6 +32,13 @@ internal static class OperationEndpoint
 
     public static async Task RunAsync(HttpContext context, Func<OperationRequest, string?, CancellationToken, Task<OperationAnswer>> operation)
     {
+        // First of all: of anything else antiforgery would read a form, of any length, in search of its token.
+        if (!context.Request.HasJsonContentType())
+        {
+            await RefuseAsync(context, StatusCodes.Status400BadRequest, NoObject).ConfigureAwait(false);
+            return;
+        }
+
         if (!await IsOursAsync(context).ConfigureAwait(false))
         {
             await RefuseAsync(context, StatusCodes.Status400BadRequest, "The antiforgery token is missing or not valid. Load the page again.").ConfigureAwait(false);
@@ -44,10 +52,9 @@ internal static class OperationEndpoint
 
         try
         {
-            var request = context.Request.HasJsonContentType()
-                ? await JsonSerializer.DeserializeAsync(context.Request.Body, DashboardJson.Default.OperationRequest, context.RequestAborted).ConfigureAwait(false)
-                : null;
-            var answer = request is null ? throw new ArgumentException("A JSON object is expected.") : await operation(request, context.User.Identity?.Name, context.RequestAborted).ConfigureAwait(false);
+            var request = await JsonSerializer.DeserializeAsync(context.Request.Body, DashboardJson.Default.OperationRequest, context.RequestAborted).ConfigureAwait(false)
+                ?? throw new ArgumentException(NoObject);
+            var answer = await operation(request, context.User.Identity?.Name, context.RequestAborted).ConfigureAwait(false);
             await WriteAsync(context, answer, DashboardJson.Default.OperationAnswer).ConfigureAwait(false);
         }
         catch (JsonException)
