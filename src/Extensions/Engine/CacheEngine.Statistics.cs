@@ -66,8 +66,8 @@ internal sealed partial class CacheEngine
             Entries = pair.Value.Entries,
             NegativeEntries = pair.Value.Negative,
             Bytes = pair.Value.Bytes,
-            Oldest = DateTimeOffset.FromUnixTimeMilliseconds(pair.Value.Oldest),
-            Newest = DateTimeOffset.FromUnixTimeMilliseconds(pair.Value.Newest),
+            Oldest = Moment(pair.Value.Oldest),
+            Newest = Moment(pair.Value.Newest),
         });
     }
 
