@@ -136,7 +136,12 @@ internal sealed partial class BackplaneChannel : IAsyncDisposable
             _sending = true;
         }
 
-        _ = SendCollectedAsync();
+        // What others say meanwhile goes on in here, which must not pass for a part of this call.
+        using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+        {
+            _ = SendCollectedAsync();
+        }
+
         return sent;
     }
 

@@ -164,6 +164,35 @@ public sealed class BackplaneChannelTests : IAsyncDisposable
         Assert.Equal(["heard", "interrupted"], _listener.Heard);
     }
 
+    [Fact]
+    public async Task What_waits_for_the_batch_of_another_caller_is_not_said_in_the_name_of_that_one()
+    {
+        await StartAsync();
+        var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var seen = new ConcurrentQueue<(string? Tenant, string? Activity)>();
+        _transport.Publishing = () =>
+        {
+            seen.Enqueue((CacheScope.Current.Tenant, System.Diagnostics.Activity.Current?.OperationName));
+            return seen.Count == 1 ? first.Task : Task.CompletedTask;
+        };
+
+        // The second waits for the first to be sent, and goes in the next batch.
+        var sent = new[] { PublishAsync("acme"), PublishAsync("globex") };
+        first.SetResult();
+        await Task.WhenAll(sent);
+
+        Assert.Equal([("acme", "acme"), (null, null)], seen);
+
+        Task PublishAsync(string tenant)
+        {
+            using var activity = new System.Diagnostics.Activity(tenant).Start();
+            using (CacheScope.Use(new CacheScope(tenant)))
+            {
+                return _channel.PublishAsync(BackplaneMessage.KeyChanged("scope", tenant));
+            }
+        }
+    }
+
     private Task StartAsync() => _channel.StartAsync(CancellationToken.None);
 
     private void Hear(long sequence) => _transport.Deliver(new BackplaneBatch(Other, sequence, 0, 0, []));

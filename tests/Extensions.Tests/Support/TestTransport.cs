@@ -22,6 +22,9 @@ internal sealed class TestTransport : IBackplaneTransport
     /// <summary>When set, it is awaited by each attempt to subscribe.</summary>
     public Func<Task>? Subscribing { get; set; }
 
+    /// <summary>When set, it is awaited with each word of the node.</summary>
+    public Func<Task>? Publishing { get; set; }
+
     /// <summary>Whether nothing that the node says is taken.</summary>
     public bool Fails { get; set; }
 
@@ -42,16 +45,20 @@ internal sealed class TestTransport : IBackplaneTransport
         Interlocked.Increment(ref _subscriptions);
     }
 
-    public Task PublishAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    public async Task PublishAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
+        if (Publishing is { } publishing)
+        {
+            await publishing();
+        }
+
         if (Fails)
         {
-            return Task.FromException(new TimeoutException("the test's server takes nothing"));
+            throw new TimeoutException("the test's server takes nothing");
         }
 
         Assert.True(BackplaneBatch.TryDecode(message.Span, out var batch));
         Published.Enqueue(batch);
-        return Task.CompletedTask;
     }
 
     public ValueTask DisposeAsync() => default;
