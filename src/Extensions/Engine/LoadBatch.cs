@@ -36,10 +36,14 @@ internal sealed class LoadBatch<T>(ScopeState scope, Func<IReadOnlyCollection<st
         activity?.SetTag(AttributeNames.BatchSize, keys.Count);
         try
         {
-            return Checked(await load(keys, cancellationToken).ConfigureAwait(false));
+            var loaded = Checked(await load(keys, cancellationToken).ConfigureAwait(false));
+            activity?.SetTag(AttributeNames.Outcome, loaded.Count == 0 ? "not_found" : "found");
+            return loaded;
         }
-        catch (Exception exception) when (activity.Fails(exception))
+        catch (Exception exception)
         {
+            activity.Fail(LarderActivities.ErrorType(exception));
+            activity?.SetTag(AttributeNames.Outcome, "failed");
             throw;
         }
     }

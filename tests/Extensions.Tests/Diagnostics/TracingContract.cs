@@ -143,6 +143,18 @@ public abstract class TracingContract : LarderContract
     }
 
     [ContractFact]
+    public async Task A_load_of_several_keys_has_an_outcome_as_any_other()
+    {
+        using var spans = new Spans();
+        var users = Node.Services.GetRequiredService<ICacheNamespaces>().Get("users");
+        await users.GetOrCreateManyAsync(["one", "two"], (_, _) => new ValueTask<IReadOnlyDictionary<string, string>>(new Dictionary<string, string> { ["two"] = "value" }));
+        await users.GetOrCreateManyAsync(["three"], (_, _) => new ValueTask<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>()));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await users.GetOrCreateManyAsync<string>(["four"], (_, _) => throw new InvalidOperationException()));
+
+        Assert.Equal(["found", "not_found", "failed"], spans.Named("larder.load").Select(span => span.GetTagItem("larder.outcome")));
+    }
+
+    [ContractFact]
     public async Task Invalidations_are_spans_with_what_they_invalidate()
     {
         using var spans = new Spans();
