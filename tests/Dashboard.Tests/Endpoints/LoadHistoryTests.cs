@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Larder.Dashboard;
+using Larder.Diagnostics;
 using Larder.Engine;
 using Larder.Tests.Shared;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -56,6 +58,36 @@ public sealed class LoadHistoryTests : IDisposable
         await ReadAsync("a", 2);
 
         Assert.Equal((2, 2), (Take().Sample.Total.Hits, _history.Samples.Last().Total.Reads));
+    }
+
+    [Fact]
+    public async Task What_scopes_that_are_not_told_apart_any_more_had_counted_makes_no_peak()
+    {
+        await ReadAsync("a", 500);
+        await ReadOnceByTenantAsync(StatisticsTable.MaximumScopes - 1);
+        Take();
+        GC.Collect();
+
+        // Makes room, for which the counts of tenants that are gone leave their namespace.
+        await ReadOnceByTenantAsync(1, "new ");
+        await ReadAsync("a", 1);
+        var (sample, _) = Take();
+
+        Assert.InRange(_services.GetRequiredService<CacheEngine>().Statistics!.Others.Read().Misses, 2, StatisticsTable.MaximumScopes);
+        Assert.Equal(2, sample.Total.Reads);
+        Assert.All(sample.Series, point => Assert.InRange(point.Reads, 0, 2));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private async Task ReadOnceByTenantAsync(int tenants, string name = "")
+    {
+        for (var i = 0; i < tenants; i++)
+        {
+            using (CacheScope.Use(new CacheScope($"{name}{i}", null, "a")))
+            {
+                await _services.GetRequiredService<HybridCache>().TryGetAsync<int>("k");
+            }
+        }
     }
 
     [Fact]

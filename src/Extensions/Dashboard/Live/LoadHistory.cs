@@ -36,6 +36,7 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
     private readonly DateTimeOffset _began = time.GetUtcNow();
     private readonly long _beganAt = time.GetTimestamp();
     private Sum _totalBefore;
+    private DateTimeOffset? _countsSince;
     private DateTimeOffset _at;
     private int _lastId;
 
@@ -49,6 +50,7 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
     public void Begin()
     {
         _at = Now;
+        _countsSince = engine.Statistics?.Since;
         var sums = Read(out _totalBefore);
         Remember(sums);
     }
@@ -58,6 +60,7 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
     {
         var now = Now;
         Forget(now);
+        ForgetCountsIfReset();
         var sums = Read(out var total);
         var points = new List<SeriesPoint>();
         var newNames = new List<SeriesName>();
@@ -103,6 +106,16 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
         foreach (var (name, _) in _series.Where(series => now - series.Value.LastAt > Window).ToArray())
         {
             _series.Remove(name);
+        }
+    }
+
+    private void ForgetCountsIfReset()
+    {
+        if (engine.Statistics?.Since is { } since && since != _countsSince)
+        {
+            _countsSince = since;
+            _before.Clear();
+            _totalBefore = default;
         }
     }
 
@@ -156,10 +169,10 @@ internal sealed class LoadHistory(CacheEngine engine, TimeProvider time)
 
         public Sum Plus(Sum other) => new(Hits + other.Hits, Reads + other.Reads, Loads + other.Loads, LoadTicks + other.LoadTicks);
 
-        /// <summary>What came since; all of it where counting has begun anew in between.</summary>
+        /// <summary>What came since. Nothing where it is less than before: scopes that nothing uses any more take their counts out of their namespace (see <see cref="StatisticsTable"/>).</summary>
         public Sum Since(Sum before) =>
             Hits < before.Hits || Reads < before.Reads || Loads < before.Loads || LoadTicks < before.LoadTicks
-                ? this
+                ? default
                 : new(Hits - before.Hits, Reads - before.Reads, Loads - before.Loads, LoadTicks - before.LoadTicks);
 
         public SeriesPoint ToPoint(int id) => new(id, Hits, Reads, Loads, Math.Round(TimeSpan.FromTicks(LoadTicks).TotalMilliseconds, 3));
