@@ -138,6 +138,27 @@ public sealed class FeedTests
             "there is room again");
     }
 
+    [Theory]
+    [InlineData("Sec-Fetch-Site", "cross-site")]
+    [InlineData("Origin", "https://evil.example")]
+    public async Task A_page_of_another_site_takes_no_place(string header, string value)
+    {
+        await using var app = await StartAsync(maximum: 1);
+        using var elsewhere = await app.SendAsync(HttpMethod.Get, "/larder/events", null, (header, value));
+        using var ours = await app.SendAsync(HttpMethod.Get, "/larder/events", null, ("Sec-Fetch-Site", "same-origin"));
+
+        Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.OK), (elsewhere.StatusCode, ours.StatusCode));
+    }
+
+    [Fact]
+    public async Task A_proxy_is_asked_not_to_hold_events_back()
+    {
+        await using var app = await StartAsync();
+        using var page = await app.SendAsync(HttpMethod.Get, "/larder/events");
+
+        Assert.Equal("no", Assert.Single(page.Headers.GetValues("X-Accel-Buffering")));
+    }
+
     [Fact]
     public async Task An_application_that_stops_does_not_wait_for_open_pages()
     {

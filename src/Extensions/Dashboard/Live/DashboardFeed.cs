@@ -65,6 +65,13 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
 
     public async Task ServeAsync(HttpContext context)
     {
+        // A page of another site cannot read what it opens, but would take the places of those who can.
+        if (RequestOrigin.IsElsewhere(context.Request))
+        {
+            context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            return;
+        }
+
         if (Connect() is not { } page)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
@@ -72,6 +79,8 @@ internal sealed class DashboardFeed(IServiceProvider provider, LarderDashboardOp
             return;
         }
 
+        // Nginx collects what it passes on unless it is told otherwise, and nothing would arrive for minutes.
+        context.Response.Headers["X-Accel-Buffering"] = "no";
         try
         {
             await TypedResults.ServerSentEvents(page.Events.Reader.ReadAllAsync(context.RequestAborted)).ExecuteAsync(context).ConfigureAwait(false);
