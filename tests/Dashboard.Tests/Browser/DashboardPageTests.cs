@@ -117,6 +117,23 @@ public sealed class DashboardPageTests(BrowserFixture browser)
     }
 
     [BrowserFact]
+    public async Task A_question_that_is_asked_before_the_end_of_the_one_before_is_told_has_an_answer_of_its_own()
+    {
+        await using var app = await StartAsync();
+        await Traffic.ReadAsync(app, Orders, 1, 1);
+        await using var open = await OpenPage.OpenAsync(browser, app);
+        await open.FillAsync(("tenant", "acme"), ("project", "web"), ("namespace", "orders"), ("key", "key:0"));
+
+        // In one step of the browser's, which tells of the closing after it.
+        await open.Page.EvaluateAsync(
+            "() => { const button = document.getElementById('remove-key'); button.click(); document.getElementById('confirm').close('no'); button.click(); }");
+        await open.ConfirmAsync();
+
+        await Expect(open.Outcome).ToContainTextAsync("removed");
+        Assert.NotEqual(CacheResultKind.Found, await KindAsync(app));
+    }
+
+    [BrowserFact]
     public async Task A_row_stays_the_same_while_its_numbers_change()
     {
         await using var app = await StartAsync();

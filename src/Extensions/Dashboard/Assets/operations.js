@@ -24,15 +24,25 @@ async function answerOf(response) {
   throw new Refusal(text ?? (response.status === 401 || response.status === 403 ? 'You may not do this. Log in and load the page again.' : `It failed (${response.status}).`));
 }
 
+const dialog = document.getElementById('confirm');
+let settle = () => {};
+
+// A browser tells of the end of a question a while after it. By then the next one may be open, which has settled the one before.
+dialog.addEventListener('close', () => {
+  if (!dialog.open) settle(dialog.returnValue === 'yes');
+});
+
 /** Asks, and says whether the answer was yes. */
 function confirm(title, parts, yes) {
-  const dialog = document.getElementById('confirm');
+  settle(false);
   document.getElementById('confirm-title').textContent = title;
   document.getElementById('confirm-text').replaceChildren(...parts);
   document.getElementById('confirm-yes').textContent = yes;
   dialog.returnValue = 'no';
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }));
+  return new Promise((resolve) => {
+    settle = resolve;
+  });
 }
 
 const scopeParts = ({ tenant, project, namespace }) => [
