@@ -67,7 +67,7 @@ internal sealed class CacheNode : IAsyncDisposable
         {
             foreach (var tag in tags)
             {
-                if (tag is { Key: "level", Value: "second" })
+                if (tag is { Key: "larder.level", Value: "second" })
                 {
                     Interlocked.Add(ref _secondLevelHits[(int)clock.Now], count);
                 }
