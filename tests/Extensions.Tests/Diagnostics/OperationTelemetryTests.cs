@@ -9,6 +9,7 @@ using Xunit;
 namespace Larder.Tests.Diagnostics;
 
 /// <summary>What an operation at the second level shows of itself, and when it shows nothing.</summary>
+[Collection(Alone.Name)]
 public sealed class OperationTelemetryTests : IDisposable
 {
     private readonly FakeTimeProvider _time = new();

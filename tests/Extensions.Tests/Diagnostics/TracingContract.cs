@@ -7,6 +7,7 @@ using Xunit;
 namespace Larder.Tests.Diagnostics;
 
 /// <summary>What is shown in traces, on every back end.</summary>
+[Collection(Alone.Name)]
 public abstract class TracingContract : LarderContract
 {
     private static readonly CacheScope Acme = new("acme", "web", "users");

@@ -44,10 +44,3 @@ public sealed class PolicySoakTests(ITestOutputHelper output)
         Assert.NotEmpty(soak.Stale);
     }
 }
-
-/// <summary>For what keeps all cores busy: it runs when nothing else does.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class Alone
-{
-    public const string Name = "alone";
-}

@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace Larder.Tests;
 
-/// <summary>What the test sets off, as spans: those of its own trace, and of traces that refer to it. Other tests are followed at the same time.</summary>
+/// <summary>What the test sets off, as spans: those of its own trace, and of traces that refer to it. Whoever uses it belongs to <see cref="Alone"/>.</summary>
 internal sealed class Spans : IDisposable
 {
     private readonly ActivityListener _listener;
