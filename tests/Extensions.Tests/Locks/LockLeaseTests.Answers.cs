@@ -27,16 +27,7 @@ public sealed partial class LockLeaseTests
     {
         var answers = new TaskCompletionSource();
         _server.Answers = answers.Task;
-        var acquiring = Of(_first).AcquireAsync("lock", new CacheLockOptions { LeaseDuration = TimeSpan.FromMinutes(10) }).AsTask();
-        await Poll.UntilAsync(() => _server.Asked == 1, "the server is asked");
-        await Poll.UntilAsync(
-            () =>
-            {
-                _time.Advance(TimeSpan.FromSeconds(10));
-                return acquiring.IsCompleted;
-            },
-            "the answer is given up");
-        await Assert.ThrowsAsync<SecondLevelException>(() => acquiring);
+        await GiveUpAsync();
         Assert.True(_server.IsHeld);
         Assert.Equal(0, _first.Count);
 
@@ -80,16 +71,7 @@ public sealed partial class LockLeaseTests
     {
         var answers = new TaskCompletionSource();
         _server.Answers = answers.Task;
-        var acquiring = Of(_first).AcquireAsync("lock", new CacheLockOptions { LeaseDuration = TimeSpan.FromMinutes(10) }).AsTask();
-        await Poll.UntilAsync(() => _server.Asked == 1, "the server is asked");
-        await Poll.UntilAsync(
-            () =>
-            {
-                _time.Advance(TimeSpan.FromSeconds(10));
-                return acquiring.IsCompleted;
-            },
-            "the answer is given up");
-        await Assert.ThrowsAsync<SecondLevelException>(() => acquiring);
+        await GiveUpAsync();
         _server.Answers = Task.FromException(new InvalidOperationException("no answer"));
         for (var i = 0; i < 5; i++)
         {
@@ -100,5 +82,20 @@ public sealed partial class LockLeaseTests
         _server.Answers = Task.CompletedTask;
         answers.SetResult();
         await Poll.UntilAsync(() => !_server.IsHeld, "what came late is given back");
+    }
+
+    // Asks for the lock until no answer is awaited any more.
+    private async Task GiveUpAsync()
+    {
+        var acquiring = Of(_first).AcquireAsync("lock", new CacheLockOptions { LeaseDuration = TimeSpan.FromMinutes(10) }).AsTask();
+        await Poll.UntilAsync(() => _server.Asked == 1, "the server is asked");
+        await Poll.UntilAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(10));
+                return acquiring.IsCompleted;
+            },
+            "the answer is given up");
+        await Assert.ThrowsAsync<SecondLevelException>(() => acquiring);
     }
 }
