@@ -15,14 +15,14 @@ public abstract class ServerNamespaceTests(ServerKind kind) : NamespaceContract
     {
         await Actions.SetAsync("key", new string('x', 1_000_000));
         var other = Of(await StartAsync(null), "confirmation");
-        var server = await TestServers.GetAsync(kind);
-        var before = await server.CountCommandsAsync();
-
-        Assert.True(await other.ExistsAsync("key"));
-        Assert.Equal(1_000_000, (await other.GetEntryAsync("key"))!.Size);
-        var calls = (await server.CountCommandsAsync()).Since(before);
-        Assert.Equal(2, calls["getrange"]);
-        Assert.Equal(0, calls["mget"]);
+        await CostsAsync(
+            async () =>
+            {
+                Assert.True(await other.ExistsAsync("key"));
+                Assert.Equal(1_000_000, (await other.GetEntryAsync("key"))!.Size);
+            },
+            calls => calls["getrange"] == 2 && calls["mget"] == 0 && calls["get"] == 0,
+            "two looks read two heads and no value");
 
         Assert.True(await other.RemoveAsync("key"));
         await Poll.UntilAsync(async () => !await Actions.ExistsAsync("key"), "the first node has heard of the removal");
@@ -33,35 +33,50 @@ public abstract class ServerNamespaceTests(ServerKind kind) : NamespaceContract
     {
         var keys = Enumerable.Range(0, 1_000).Select(i => $"k{i}").ToArray();
         await Actions.SetManyAsync(keys.Select(key => KeyValuePair.Create(key, key)));
-        var other = Of(await StartAsync(null), "confirmation");
-
-        // Who reads for the first time reads the stamps of its scope too.
         await Actions.SetAsync("first", "value");
-        Assert.Equal("value", await other.GetAsync<string>("first"));
-        var server = await TestServers.GetAsync(kind);
-        var before = await server.CountCommandsAsync();
-        Assert.Equal(1_000, (await other.GetManyAsync<string>(keys)).Count);
-        var calls = (await server.CountCommandsAsync()).Since(before);
-
-        Assert.Equal(0, calls["get"]);
+        var slots = 1;
         if (kind == ServerKind.RedisCluster)
         {
-            await using var client = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(server.ConnectionString);
-            Assert.Equal(keys.Select(key => client.HashSlot($"{Node.Engine!.ApplicationPrefix}t:p:n.confirmation:{key}")).Distinct().Count(), calls["mget"]);
-        }
-        else
-        {
-            Assert.Equal(1, calls["mget"]);
+            await using var client = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync((await TestServers.GetAsync(kind)).ConnectionString);
+            slots = keys.Select(key => client.HashSlot($"{Node.Engine!.ApplicationPrefix}t:p:n.confirmation:{key}")).Distinct().Count();
         }
 
-        // They are in memory now. What is there is looked at once more when the machine has stood still for longer than a node relies on what it has heard.
-        await Poll.UntilAsync(
+        CacheNamespace other = null!;
+        await CostsAsync(
+            async () => Assert.Equal(1_000, (await other.GetManyAsync<string>(keys)).Count),
+            calls => calls["get"] == 0 && calls["mget"] == slots,
+            $"a node that has none of them reads by {slots} commands",
             async () =>
             {
-                before = await server.CountCommandsAsync();
-                Assert.Equal(1_000, (await other.GetManyAsync<string>(keys)).Count);
-                return (await server.CountCommandsAsync()).Since(before)["mget"] == 0;
-            },
-            "memory answers alone");
+                // Who reads for the first time reads the stamps of its scope too.
+                other = Of(await StartAsync(null), "confirmation");
+                Assert.Equal("value", await other.GetAsync<string>("first"));
+            });
+
+        // They are in memory now. What is there is looked at once more when the machine has stood still for longer than a node relies on what it has heard.
+        await CostsAsync(async () => Assert.Equal(1_000, (await other.GetManyAsync<string>(keys)).Count), static calls => calls["mget"] == 0, "memory answers alone");
+    }
+
+    // The server counts for all, and other clients' commands come on top now and then: the client library reads a key of its own whenever it looks at the servers.
+    private async Task CostsAsync(Func<Task> action, Func<CommandCounts, bool> isRight, string what, Func<Task>? prepare = null)
+    {
+        var server = await TestServers.GetAsync(kind);
+        CommandCounts? calls = null;
+        try
+        {
+            await Poll.UntilAsync(
+                async () =>
+                {
+                    await (prepare?.Invoke() ?? Task.CompletedTask);
+                    var before = await server.CountCommandsAsync();
+                    await action();
+                    return isRight(calls = (await server.CountCommandsAsync()).Since(before));
+                },
+                what);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"{exception.Message} The last time there were {calls?["get"]} get, {calls?["mget"]} mget and {calls?["getrange"]} getrange.", exception);
+        }
     }
 }
