@@ -191,6 +191,14 @@ public sealed class LarderOptions
     public TimeSpan StampAge { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
+    /// How many worker threads the process's thread pool may start without hesitation, once Larder uses a Redis or Valkey server: a lower minimum
+    /// (<see cref="ThreadPool.SetMinThreads"/>) is raised to this, a higher one left. The client library blocks some threads of the pool
+    /// when it loses a server or looks for a new master; a pool that begins with one or two, as on machines of few cores, then
+    /// stands still for seconds, and with it all of the application. Default 16. From 0, which leaves the pool alone, to 1,000.
+    /// </summary>
+    public int MinimumPoolThreads { get; set; } = 16;
+
+    /// <summary>
     /// What <c>GetOrCreateAsync</c> and <c>TryGetAsync</c> do when the second level could not be read. Default
     /// <see cref="SecondLevelFailure.Tolerate"/>: as if it held nothing, so the factory runs. <see cref="SecondLevelFailure.Throw"/>: they
     /// throw a <see cref="SecondLevelException"/> and run no factory, for sources that could not bear the load of all nodes; what memory

@@ -30,6 +30,8 @@ public sealed class LarderOptionsTests
         { "BackplaneTimeout", options => options.BackplaneTimeout = TimeSpan.FromMilliseconds(1), "'00:00:00.0010000'" },
         { "BackplaneTimeout", options => options.BackplaneTimeout = TimeSpan.FromHours(1), "'01:00:00'" },
         { "StampAge", options => options.StampAge = TimeSpan.Zero, "'00:00:00'" },
+        { "MinimumPoolThreads", options => options.MinimumPoolThreads = -1, "'-1'" },
+        { "MinimumPoolThreads", options => options.MinimumPoolThreads = 1_001, "'1001'" },
         { "SlidingExpiration", options => options.SlidingExpiration = TimeSpan.FromSeconds(-1), "'-00:00:01'" },
         { "EarlyRefreshThreshold", options => options.EarlyRefreshThreshold = 1, "'1'" },
         { "EarlyRefreshThreshold", options => options.EarlyRefreshThreshold = double.NaN, "'NaN'" },
