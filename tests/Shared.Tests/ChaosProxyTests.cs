@@ -38,11 +38,18 @@ public sealed class ChaosProxyTests
         // A timer's clock is coarser than a stopwatch and may seem early by some milliseconds.
         Assert.True(Stopwatch.GetElapsedTime(started) >= delay - TimeSpan.FromMilliseconds(30));
 
+        // One after the other they would take ten delays, each time; a machine that stands still makes it take longer once.
         var many = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => RespConnection.OpenAsync(proxy.Port)));
-        started = Stopwatch.GetTimestamp();
-        await Task.WhenAll(many.Select(each => each.ExecuteAsync(Ping)));
-        // One after the other they would take ten delays; half of that leaves room for a busy machine.
-        Assert.True(Stopwatch.GetElapsedTime(started) < 5 * delay);
+        var least = TimeSpan.MaxValue;
+        for (var round = 0; round < 10 && least >= 5 * delay; round++)
+        {
+            started = Stopwatch.GetTimestamp();
+            await Task.WhenAll(many.Select(each => each.ExecuteAsync(Ping)));
+            var took = Stopwatch.GetElapsedTime(started);
+            least = took < least ? took : least;
+        }
+
+        Assert.True(least < 5 * delay, $"Ten connections at once took {least}.");
         await Task.WhenAll(many.Select(each => each.DisposeAsync().AsTask()));
     }
 

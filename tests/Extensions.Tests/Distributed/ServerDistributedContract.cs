@@ -71,7 +71,7 @@ public abstract class ServerDistributedContract(ServerKind kind) : LarderContrac
         await using var client = await ConnectionMultiplexer.ConnectAsync((await TestServers.GetAsync(kind)).ConnectionString);
         var connections = 0;
         var services = new ServiceCollection();
-        services.AddLarder(options => options.Prefix = Backend.Prefix).AddDistributedCache().UseRedis(_ =>
+        services.AddLarder(options => (options.Prefix, options.SecondLevelTimeout) = (Backend.Prefix, TimeSpan.FromSeconds(20))).AddDistributedCache().UseRedis(_ =>
         {
             Interlocked.Increment(ref connections);
             return Task.FromResult<IConnectionMultiplexer>(client);

@@ -430,7 +430,13 @@ public sealed class KilledServerFailureTests : FailureContract
     {
         var services = new ServiceCollection();
         services.AddSingleton<TimeProvider>(Clock);
-        services.AddLarder(configure).UseRedis(_server.ConnectionString);
+
+        // A busy machine must not look like a server that is away. One that is away refuses at once.
+        services.AddLarder(options =>
+        {
+            options.SecondLevelTimeout = TimeSpan.FromSeconds(20);
+            configure(options);
+        }).UseRedis(_server.ConnectionString);
         var node = await CacheNode.StartAsync(services);
         return new Node(node.Cache, node.Services.GetRequiredService<LarderMetrics>(), node.DisposeAsync);
     }

@@ -82,6 +82,7 @@ public abstract partial class HybridCacheContract : IAsyncLifetime
 
             // What is tested here is what the levels hold, not how long a loaded machine takes to connect.
             options.SecondLevelTimeout = TimeSpan.FromSeconds(30);
+            options.LeaseDuration = TimeSpan.FromMinutes(1);
             configure?.Invoke(options);
         });
         var node = await CacheNode.StartAsync(services);

@@ -15,7 +15,9 @@ public abstract class SharedLockContract(ServerKind kind) : LockContract(kind)
     {
         var nodes = await NodesAsync(2);
         var held = await nodes[0].AcquireAsync("lock", Brief);
-        Assert.Equal(1, await DeleteAsync(":lock"));
+
+        // On a machine that has stood still for as long the lease has run out already, which is a loss too.
+        await DeleteAsync(":lock");
         await using var next = await nodes[1].AcquireAsync("lock");
         await Poll.UntilAsync(() => held.LostToken.IsCancellationRequested, "the holder notices that it has lost the lock");
         Assert.False(held.IsHeld);

@@ -43,6 +43,6 @@ public sealed class AbandonedSubscriptionTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => subscribing);
         answered.SetResult();
 
-        await ended.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 }

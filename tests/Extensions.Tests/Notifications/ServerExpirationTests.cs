@@ -72,5 +72,5 @@ public sealed class ServerExpirationTests
     }
 
     private static ServiceProvider Provider(string connectionString) =>
-        new ServiceCollection().AddLarder(options => options.Prefix = $"larder-{Guid.NewGuid():N}").UseRedis(connectionString).Services.BuildServiceProvider();
+        new ServiceCollection().AddLarder(options => (options.Prefix, options.SecondLevelTimeout) = ($"larder-{Guid.NewGuid():N}", TimeSpan.FromSeconds(20))).UseRedis(connectionString).Services.BuildServiceProvider();
 }

@@ -44,6 +44,9 @@ internal sealed class Backend(ServerKind? kind, Action<IServiceCollection, Stepp
 
             // A busy machine must not look like a server that is away.
             options.SecondLevelTimeout = TimeSpan.FromSeconds(20);
+
+            // Nor one that stands still for some seconds like a node that has died in the middle of a load, which another node then repeats.
+            options.LeaseDuration = TimeSpan.FromMinutes(1);
             configure?.Invoke(options);
         });
         build?.Invoke(larder);

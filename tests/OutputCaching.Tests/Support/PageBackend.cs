@@ -34,6 +34,9 @@ internal sealed class PageBackend(ServerKind? kind) : IAsyncDisposable
 
                     // A busy machine must not look like a server that is away.
                     settings.SecondLevelTimeout = TimeSpan.FromSeconds(20);
+
+                    // Nor one that stands still for some seconds like a node that has died in the middle of a page, which another node then computes too.
+                    settings.LeaseDuration = TimeSpan.FromMinutes(1);
                     options?.Invoke(settings);
                 });
                 if (connection is not null)

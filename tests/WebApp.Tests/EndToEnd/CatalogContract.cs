@@ -23,11 +23,17 @@ public abstract class CatalogContract : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        // A busy machine must not look like a server that is away, nor the first moments of a node like a cache that forgets.
-        _host = new CatalogHost(new Dictionary<string, string>(await SettingsAsync()) { ["Larder:SecondLevelTimeout"] = "00:00:20" });
+        _host = await StartAsync();
         Client = _host.CreateClient();
-        var engine = _host.Services.GetRequiredService<CacheEngine>();
+    }
+
+    /// <summary>A node. A busy machine must not look like a server that is away, nor the first moments of a node like a cache that forgets.</summary>
+    private protected async Task<CatalogHost> StartAsync(CatalogHost? sharedWith = null)
+    {
+        var host = new CatalogHost(new Dictionary<string, string>(await SettingsAsync()) { ["Larder:SecondLevelTimeout"] = "00:00:20" }, sharedWith);
+        var engine = host.Services.GetRequiredService<CacheEngine>();
         await Poll.UntilAsync(() => engine.IsTrusted, "the node hears its own heartbeat");
+        return host;
     }
 
     public async Task DisposeAsync()

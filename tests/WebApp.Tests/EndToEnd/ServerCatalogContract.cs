@@ -12,7 +12,7 @@ public abstract class ServerCatalogContract : CatalogContract
     [ContractFact]
     public async Task A_second_node_finds_the_page_of_the_first_and_the_data()
     {
-        await using var other = new CatalogHost(await SettingsAsync(), sharedWith: Host);
+        await using var other = await StartAsync(sharedWith: Host);
         using var first = await Client.GetAsync("/t/acme/products/20");
         using var second = await other.CreateClient().GetAsync("/t/acme/products/20");
 
@@ -27,7 +27,7 @@ public abstract class ServerCatalogContract : CatalogContract
     [ContractFact]
     public async Task An_update_on_one_node_drops_data_and_pages_of_the_other()
     {
-        await using var other = new CatalogHost(await SettingsAsync(), sharedWith: Host);
+        await using var other = await StartAsync(sharedWith: Host);
         var otherClient = other.CreateClient();
         const string path = "/t/acme/products/21";
         (await Client.GetAsync(path)).Dispose();
@@ -42,6 +42,6 @@ public abstract class ServerCatalogContract : CatalogContract
         {
             using var read = await otherClient.GetAsync(path);
             return (await read.ProductAsync()).Name == "Seen everywhere";
-        }, "the other node serves the new product", TimeSpan.FromSeconds(6));
+        }, "the other node serves the new product", TimeSpan.FromSeconds(20));
     }
 }
