@@ -99,7 +99,7 @@ public class PageHitBenchmarks
     {
         app.UseRouting();
         app.UseLarderScope();
-        app.UseOutputCache();
+        app.UseLarderOutputCache();
         app.MapGet("/t/{tenant}/page", WriteAsync).CacheRoute(route => (route.Duration, route.Tags) = (3_600, ["page"])).RequireTenant();
     }
 

@@ -16,53 +16,68 @@ internal sealed class CacheRoutePolicy(PageStore store, ResponseRules rules, IOp
 
     public PageTickets Tickets => store.Tickets;
 
-    /// <remarks>A page that is in memory is found here, with nothing awaited and hardly anything allocated; all else is <see cref="SearchAsync"/>.</remarks>
-    public ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
+    /// <summary>Looks for a page without awaiting anything and with hardly anything allocated. What is not in memory is for <see cref="SearchAsync"/>.</summary>
+    /// <param name="route">The route.</param>
+    /// <param name="http">The request.</param>
+    /// <param name="rules">What base policies vary by.</param>
+    public PageLook Look(CacheRouteAttribute route, HttpContext http, CacheVaryByRules rules)
     {
-        var http = context.HttpContext;
         var terms = route.Terms(options.Value, services);
         var scope = scopes.Of(http);
-        var status = CacheStatus.Attach(http, page, store.Engine.Clock, options.Value.SendCacheStatus);
-        context.EnableOutputCaching = true;
-        if ((RequestRules.WhyNot(context, terms) ?? MissingTenant(http, scope)) is { } reason)
+        if ((RequestRules.WhyNot(http, terms) ?? MissingTenant(http, scope)) is { } reason)
         {
-            return Bypass(context, status, reason);
+            return new PageLook(terms) { Refusal = reason };
         }
 
         string? own = null;
         if (terms.HasOwnKey && (own = terms.OwnKey(http)) is null)
         {
-            return Bypass(context, status, "no-key");
+            return new PageLook(terms) { Refusal = "no-key" };
         }
 
         var space = store.Engine.Scope(scope).Pages;
-        string key;
         var fields = new KeyFields(stackalloc char[KeyFields.MaximumReadableLength]);
         try
         {
-            if (!PageKey.TryAdd(ref fields, context.CacheVaryByRules, http, terms, own))
+            if (!PageKey.TryAdd(ref fields, rules, http, terms, own))
             {
-                return Bypass(context, status, UserKey.Missing);
+                return new PageLook(terms) { Refusal = UserKey.Missing };
             }
 
-            // An error page that is cached too comes second on the same request.
-            page.End();
             var text = fields.Text;
-            if (store.Engine.TryGetFromMemory<Page>(space, text, terms.Policy, out var found) && PageContent.IsKnown(found.Content))
-            {
-                Offer(context, page, found, isLookUp: true);
-                return default;
-            }
-
-            key = text.ToString();
+            return store.Engine.TryGetFromMemory<Page>(space, text, terms.Policy, out var found) && PageContent.IsKnown(found.Content)
+                ? new PageLook(terms) { Found = found }
+                : new PageLook(terms) { Space = space, Key = text.ToString() };
         }
         finally
         {
             fields.Dispose();
         }
-
-        return SearchAsync(context, page, status, terms, space, key);
     }
+
+    public ValueTask CacheRequestAsync(CacheRouteAttribute route, OutputCacheContext context, PageFeature page)
+    {
+        var look = page.Look ?? Look(route, context.HttpContext, context.CacheVaryByRules);
+        var status = CacheStatus.Attach(context.HttpContext, page, store.Engine.Clock, options.Value.SendCacheStatus);
+        context.EnableOutputCaching = true;
+        if (look.Refusal is { } reason)
+        {
+            return Bypass(context, status, reason);
+        }
+
+        // An error page that is cached too comes second on the same request.
+        page.End();
+        if (look.Found is { } found)
+        {
+            Offer(context, page, found, isLookUp: true);
+            return default;
+        }
+
+        return SearchAsync(context, page, status, look.Terms, look.Space!, look.Key!);
+    }
+
+    /// <summary>Says in the headers of a page from memory, which are sent next, what <see cref="CacheStatus"/> says when a response starts.</summary>
+    public void WriteHit(IHeaderDictionary headers, Page page) => CacheStatus.WriteHit(headers, page, store.Engine.Clock, options.Value.SendCacheStatus);
 
     private async ValueTask SearchAsync(OutputCacheContext context, PageFeature page, CacheStatus status, RouteTerms terms, ScopeState space, string key)
     {

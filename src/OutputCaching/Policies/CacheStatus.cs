@@ -55,15 +55,26 @@ internal sealed class CacheStatus
     /// <summary>The middleware serves the page that was found.</summary>
     public void Hit(Page page) => _hit = page;
 
+    /// <summary>The headers of a hit.</summary>
+    /// <param name="headers">Those of the response.</param>
+    /// <param name="page">The page.</param>
+    /// <param name="clock">For its age.</param>
+    /// <param name="send">Whether <c>Cache-Status</c> is sent.</param>
+    /// <param name="isCollapsed">Whether the page was computed for another request meanwhile.</param>
+    public static void WriteHit(IHeaderDictionary headers, Page page, EngineClock clock, bool send, bool isCollapsed = false)
+    {
+        // Also on 304; and where the middleware has written one, it was by a moment that is none (see PageContent).
+        var times = page.TimesAt(clock.UtcNowMilliseconds);
+        headers.Age = times.AgeText;
+        Send(headers, send, isCollapsed ? $"{CacheName}; fwd=uri-miss; collapsed" : times.Status);
+    }
+
     private void Write()
     {
         var headers = _http.Response.Headers;
         if (_hit is { } page)
         {
-            // Also on 304; and where the middleware has written one, it was by a moment that is none (see PageContent).
-            var times = page.TimesAt(_clock.UtcNowMilliseconds);
-            headers.Age = times.AgeText;
-            Send(headers, _request is { IsCollapsed: true } ? $"{CacheName}; fwd=uri-miss; collapsed" : times.Status);
+            WriteHit(headers, page, _clock, _isSent, _request is { IsCollapsed: true });
             return;
         }
 
@@ -85,13 +96,13 @@ internal sealed class CacheStatus
             headers.ETag = default;
         }
 
-        Send(headers, _request is not null ? Describe(_request, reason) : _reason == MethodReason ? $"{CacheName}; fwd=method" : $"{CacheName}; fwd=bypass; detail={_reason}");
+        Send(headers, _isSent, _request is not null ? Describe(_request, reason) : _reason == MethodReason ? $"{CacheName}; fwd=method" : $"{CacheName}; fwd=bypass; detail={_reason}");
     }
 
     // Caches between here and the origin come first in the list.
-    private void Send(IHeaderDictionary headers, string text)
+    private static void Send(IHeaderDictionary headers, bool send, string text)
     {
-        if (_isSent)
+        if (send)
         {
             headers.Append(HeaderName, text);
         }

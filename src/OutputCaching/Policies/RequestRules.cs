@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Features.Authentication;
-using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.Primitives;
 
 namespace Larder.Http;
@@ -13,28 +12,28 @@ internal static class RequestRules
     public const string ControlCharacter = "control-character";
 
     /// <summary>The reason as <c>Cache-Status</c> shows it, or null if the request may be given a page with its key. Before one is stored, <see cref="IsPrintable"/> must hold.</summary>
-    public static string? WhyNot(OutputCacheContext context, RouteTerms route)
+    public static string? WhyNot(HttpContext context, RouteTerms route)
     {
-        var request = context.HttpContext.Request;
+        var request = context.Request;
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
         {
             return CacheStatus.MethodReason;
         }
 
         // Where the key holds who asks, it must be known who asks. By the feature: HttpContext.User makes a user where there is none.
-        var isAuthenticated = UserKey.IsKnown(context.HttpContext.Features.Find<IHttpAuthenticationFeature>()?.User);
+        var isAuthenticated = UserKey.IsKnown(context.Features.Find<IHttpAuthenticationFeature>()?.User);
         if (route.IsForUser ? !isAuthenticated : isAuthenticated || !StringValues.IsNullOrEmpty(request.Headers.Authorization))
         {
             return route.IsForUser ? UserKey.Missing : "authenticated";
         }
 
         // What a GET says in its body is not in the key.
-        if (HasBody(context.HttpContext))
+        if (HasBody(context))
         {
             return "request-body";
         }
 
-        return IsQueryPrintable(context.HttpContext) ? null : ControlCharacter;
+        return IsQueryPrintable(context) ? null : ControlCharacter;
     }
 
     /// <summary>

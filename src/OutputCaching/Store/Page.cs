@@ -12,6 +12,7 @@ internal sealed class Page(byte[] content) : IMeasured
     public static readonly Page NotStored = new([]);
 
     private PageTimes? _times;
+    private PageResponse? _response;
 
     public byte[] Content { get; } = content;
 
@@ -24,6 +25,17 @@ internal sealed class Page(byte[] content) : IMeasured
     public int Status { get; init; }
 
     public int Size => Content.Length + PageSerializer.HeadLength;
+
+    /// <summary>The page as it is sent, or null if only the middleware can read it. Found out by the first hit.</summary>
+    public PageResponse? Response
+    {
+        get
+        {
+            // Two at once may both read it; each is right.
+            var known = _response ??= PageResponse.Read(Content, Status, FrameworkInternals.CommonTexts);
+            return known == PageResponse.Unreadable ? null : known;
+        }
+    }
 
     /// <summary>What the headers of a hit say at this moment: the same text for all hits within a second.</summary>
     public PageTimes TimesAt(long now)

@@ -12,6 +12,9 @@ internal sealed class PageFeature(CacheRoutePolicy policy)
 
     public CacheStatus? Status { get; set; }
 
+    /// <summary>What <see cref="PageHitMiddleware"/> has found out, while it calls the middleware whose policy takes it.</summary>
+    public PageLook? Look { get; set; }
+
     /// <summary>What asks the cache and stores; none if the page was in memory.</summary>
     public PageRequest? Request { get; set; }
 
