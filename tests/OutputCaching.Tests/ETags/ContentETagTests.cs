@@ -8,7 +8,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>ETags made of the body, and what a client gets that has the page.</summary>
-public sealed class ContentETagTests
+public class ContentETagTests
 {
     private const string Mark = "^W/\"[0-9a-f]{32}\"$";
     private const string Stored = "larder; fwd=uri-miss; fwd-status=200; stored";
@@ -135,7 +135,7 @@ public sealed class ContentETagTests
         await using var app = await StartAsync(
             Text(() => new string('x', 10_000)),
             route => route.Headers = isInside ? ["Accept-Encoding"] : [],
-            web => _ = isInside ? web.UseOutputCache().UseResponseCompression() : web.UseResponseCompression().UseOutputCache(),
+            web => _ = isInside ? web.UsePages().UseResponseCompression() : web.UseResponseCompression().UsePages(),
             services => services.AddResponseCompression(options => options.Providers.Add<GzipCompressionProvider>()));
         foreach (var encoding in (string[])["gzip", ""])
         {
@@ -242,7 +242,7 @@ public sealed class ContentETagTests
                 web.MapGet("/error", () => "sorry").CacheRoute(route => route.ETag = CacheRouteETag.Content);
             },
             services: services => services.AddResponseCompression(),
-            pipeline: web => (hasCompression ? web.UseResponseCompression() : web).UseExceptionHandler("/error").UseRouting().UseOutputCache());
+            pipeline: web => (hasCompression ? web.UseResponseCompression() : web).UseExceptionHandler("/error").UseRouting().UsePages());
         var failed = await AskAsync(app, encoding: "gzip");
         Assert.Equal((500, hasCompression ? "gzip" : "", ""), (failed.Status, failed.Headers.ContentEncoding.ToString(), failed.Headers.ETag.ToString()));
         Assert.Equal("sorry", (await AskAsync(app)).Body);
@@ -274,7 +274,7 @@ public sealed class ContentETagTests
                     await context.Response.BodyWriter.WriteAsync(" for "u8.ToArray());
                     await context.Response.Body.WriteAsync("that"u8.ToArray());
                 }
-            }).UseOutputCache());
+            }).UsePages());
         var page = await AskAsync(app);
 
         Assert.Equal((500, "sorry for that", ""), (page.Status, page.Body, page.Headers.ETag.ToString()));
@@ -289,7 +289,7 @@ public sealed class ContentETagTests
                 await next(context);
                 await context.Response.WriteAsync(" end");
             })
-            .UseOutputCache()
+            .UsePages()
             .Use(async (context, next) =>
             {
                 var original = context.Response.Body;

@@ -7,7 +7,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>What is added to a response when it starts, which is late where it is held back.</summary>
-public sealed class LateHeaderTests
+public class LateHeaderTests
 {
     private static Task<PageApp> StartAsync(CacheRouteETag etag, Action<HttpContext> onStarting) => PageApp.StartAsync((pages, web) => web.MapGet("/p", async (HttpContext http) =>
     {
@@ -91,7 +91,7 @@ public sealed class LateHeaderTests
         await using var app = await PageApp.StartAsync(
             (pages, web) => web.MapGet("/p", () => $"{pages.Next()}").CacheRoute(route => route.ETag = etag),
             services: services => services.AddCors(options => options.AddDefaultPolicy(policy => policy.WithOrigins("https://a.example", "https://b.example"))),
-            pipeline: web => _ = isOutside ? web.UseCors().UseOutputCache() : web.UseOutputCache().UseCors());
+            pipeline: web => _ = isOutside ? web.UseCors().UsePages() : web.UsePages().UseCors());
         foreach (var (origin, body) in ((string, string)[])[("https://a.example", "1"), ("https://b.example", isOutside ? "1" : "2")])
         {
             var page = await app.GetAsync("/p", configure: http => http.Request.Headers.Origin = origin);
@@ -108,5 +108,5 @@ public sealed class LateHeaderTests
             await endpoint(http);
         }).CacheRoute(route => route.ETag = etag),
         services: services => services.AddResponseCompression(options => options.Providers.Add<GzipCompressionProvider>()),
-        pipeline: web => web.UseResponseCompression().UseOutputCache());
+        pipeline: web => web.UseResponseCompression().UsePages());
 }

@@ -12,7 +12,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>What is said at the start about the order of middleware, with both kinds of hosts.</summary>
-public sealed class PipelineCheckTests
+public class PipelineCheckTests
 {
     private sealed record Start(Exception? Error, string[] Warnings);
 
@@ -128,7 +128,7 @@ public sealed class PipelineCheckTests
                 "A" => app.UseAuthentication(),
                 "Z" => app.UseAuthorization(),
                 "S" => app.UseLarderScope(),
-                "C" => app.UseOutputCache(),
+                "C" => app.UsePages(),
                 "X" => app.UseMiddleware<WithServices>(),
                 "I" => app.UseMiddleware<FromServices>(),
                 "W" => app.UseExceptionHandler("/error").UseResponseCompression(),
@@ -140,9 +140,9 @@ public sealed class PipelineCheckTests
                 "(A)" => app.UseWhen(_ => true, branch => branch.UseAuthentication()),
                 "(Z)" => app.UseWhen(_ => true, branch => branch.UseAuthorization()),
                 "(S)" => app.UseWhen(_ => true, branch => branch.UseLarderScope()),
-                "(C)" => app.UseWhen(_ => true, branch => branch.UseOutputCache()),
-                "[CAZ]" => app.MapWhen(_ => false, branch => branch.UseOutputCache().UseAuthentication().UseAuthorization()),
-                "[A][CZ]" => app.MapWhen(_ => false, branch => branch.UseAuthentication()).MapWhen(_ => false, branch => branch.UseOutputCache().UseAuthorization()),
+                "(C)" => app.UseWhen(_ => true, branch => branch.UsePages()),
+                "[CAZ]" => app.MapWhen(_ => false, branch => branch.UsePages().UseAuthentication().UseAuthorization()),
+                "[A][CZ]" => app.MapWhen(_ => false, branch => branch.UseAuthentication()).MapWhen(_ => false, branch => branch.UsePages().UseAuthorization()),
                 _ => throw new ArgumentException(step, nameof(order)),
             };
         }

@@ -101,7 +101,7 @@ public abstract class PlainPageContract : IAsyncLifetime
     }
 }
 
-public sealed class MemoryPlainPageTests : PlainPageContract
+public class MemoryPlainPageTests : PlainPageContract
 {
     private protected override PageBackend Backend { get; } = new(null);
 }

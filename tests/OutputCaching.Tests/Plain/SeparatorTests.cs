@@ -13,7 +13,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>The characters that make the framework's keys empty, under the framework's own policies.</summary>
-public sealed class SeparatorTests
+public class SeparatorTests
 {
     [Fact]
     public async Task The_framework_alone_gives_one_requests_answer_to_another()
@@ -132,7 +132,7 @@ public sealed class SeparatorTests
                 return CacheScope.Current.Tenant;
             }).CacheOutput(),
             scope => scope.FromClaim("tid"),
-            pipeline: web => web.UseLarderScope().UseOutputCache());
+            pipeline: web => web.UseLarderScope().UsePages());
 
         // A claim is no part of the request that could be looked at. The user is not "authenticated" for the framework, so that the page is cached.
         Task<Answer> AskAsync(string tenant) => app.GetAsync("/p", configure: http => http.User = new ClaimsPrincipal([new ClaimsIdentity(), new ClaimsIdentity([new Claim("tid", tenant)], "test")]));

@@ -6,7 +6,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>Tags that hold claims of the user.</summary>
-public sealed class ClaimTagTests
+public class ClaimTagTests
 {
     private static Task<PageApp> StartAsync(Action<CacheRouteAttribute> route) => PageApp.StartAsync((pages, web) => web.MapGet("/p/{id}", () => $"{pages.Next()}").CacheRoute(route));
 

@@ -9,7 +9,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>The same pairs of requests as in <see cref="KeyAttackTests"/>, on controllers.</summary>
-public sealed class ControllerAttackTests
+public class ControllerAttackTests
 {
     private static Task<PageApp> StartAsync() => PageApp.StartAsync((_, web) => web.MapControllers(), services: OneController.Add<AttackedController>);
 

@@ -6,7 +6,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>The attribute on controllers, as on minimal APIs.</summary>
-public sealed class ControllerTests
+public class ControllerTests
 {
     [Fact]
     public async Task An_action_overrules_its_controller()

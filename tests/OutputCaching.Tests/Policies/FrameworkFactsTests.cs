@@ -9,7 +9,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>What the framework does by itself that this package mends: first that it does, then that it is mended.</summary>
-public sealed class FrameworkFactsTests
+public class FrameworkFactsTests
 {
     private const string Framework = "/framework";
     private const string Larder = "/larder";
@@ -62,7 +62,7 @@ public sealed class FrameworkFactsTests
             var rest = next(context);
             Interlocked.Increment(ref parked);
             return rest;
-        }).UseOutputCache());
+        }).UsePages());
         async Task<(Exception? First, Exception? Second)> AskTwiceAsync(string path)
         {
             (entered, parked) = (0, 0);
@@ -90,7 +90,7 @@ public sealed class FrameworkFactsTests
                 web.MapGet(Framework, (HttpContext http) => http.User.FindFirst("sub")?.Value ?? "nobody").CacheOutput(policy => policy.AddPolicy<StoreAll>());
                 web.MapGet(Larder, (HttpContext http) => http.User.FindFirst("sub")?.Value ?? "nobody").CacheRoute();
             },
-            pipeline: web => web.UseOutputCache().Use((context, next) =>
+            pipeline: web => web.UsePages().Use((context, next) =>
             {
                 if (context.Request.Headers["X-User"] is [{ } user])
                 {
@@ -138,7 +138,7 @@ public sealed class FrameworkFactsTests
                 http.Response.ContentType = "text/plain";
                 await http.Response.WriteAsync(new string('x', 10_000) + pages.Next());
             },
-            web => _ = inside ? web.UseOutputCache().UseResponseCompression() : web.UseResponseCompression().UseOutputCache(),
+            web => _ = inside ? web.UsePages().UseResponseCompression() : web.UseResponseCompression().UsePages(),
             services => services.AddResponseCompression(options => options.Providers.Add<GzipCompressionProvider>()));
         foreach (var encoding in (string[])["gzip", "", "gzip", ""])
         {

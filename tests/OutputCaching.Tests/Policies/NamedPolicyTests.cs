@@ -11,7 +11,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>Policies that routes use by name, from code and from the configuration.</summary>
-public sealed class NamedPolicyTests
+public class NamedPolicyTests
 {
     private static IConfiguration Read(string outputCaching) =>
         new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes($"{{ \"Larder\": {{ \"OutputCaching\": {outputCaching} }} }}"))).Build();

@@ -9,7 +9,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>A part of the key that the application works out.</summary>
-public sealed class OwnKeyTests
+public class OwnKeyTests
 {
     private static Task<PageApp> StartAsync(Action<CacheRouteAttribute> route, Action<IServiceCollection>? services = null) => PageApp.StartAsync(
         (pages, web) => web.MapGet("/t/{tenant}/p", () => $"{pages.Next()}").CacheRoute(route), scope => scope.FromRoute("tenant"), services);

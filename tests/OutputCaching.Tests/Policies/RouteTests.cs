@@ -12,7 +12,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>What a route, its response and its endpoint say about a page.</summary>
-public sealed class RouteTests : IAsyncLifetime
+public class RouteTests : IAsyncLifetime
 {
     private readonly PageBackend _backend = new(null);
 
@@ -288,7 +288,7 @@ public sealed class RouteTests : IAsyncLifetime
             await using var app = await PageApp.StartAsync(
                 (pages, web) => web.MapGet("/p", () => $"{pages.Next()}").CacheOutput(policy => policy.Tag("p")),
                 scope => scope.FromHeader("X-Tenant"),
-                pipeline: web => _ = scopeFirst ? web.UseLarderScope().UseOutputCache() : web.UseOutputCache().UseLarderScope());
+                pipeline: web => _ = scopeFirst ? web.UseLarderScope().UsePages() : web.UsePages().UseLarderScope());
             var bodies = new List<string>();
             foreach (var tenant in (string[])["acme", "globex", "acme", "globex"])
             {
@@ -326,9 +326,9 @@ public sealed class RouteTests : IAsyncLifetime
     public async Task Endpoints_that_require_a_tenant_do_not_start_without_the_scope()
     {
         var one = await Assert.ThrowsAsync<InvalidOperationException>(() => PageApp.StartAsync(
-            (_, web) => web.MapGet("/p", () => "").RequireTenant(), scope => scope.FromRoute("tenant"), pipeline: web => web.UseOutputCache()));
+            (_, web) => web.MapGet("/p", () => "").RequireTenant(), scope => scope.FromRoute("tenant"), pipeline: web => web.UsePages()));
         var all = await Assert.ThrowsAsync<InvalidOperationException>(() => PageApp.StartAsync(
-            (_, web) => web.MapGet("/p", () => ""), scope => scope.FromRoute("tenant").RequireTenant(), pipeline: web => web.UseOutputCache()));
+            (_, web) => web.MapGet("/p", () => ""), scope => scope.FromRoute("tenant").RequireTenant(), pipeline: web => web.UsePages()));
 
         Assert.Contains("app.UseLarderScope()", one.Message, StringComparison.Ordinal);
         Assert.Contains("/p", one.Message, StringComparison.Ordinal);
@@ -351,7 +351,7 @@ public sealed class RouteTests : IAsyncLifetime
                 web.MapGet("/p", string () => throw new InvalidOperationException("broken")).CacheRoute();
                 web.MapGet("/error", () => $"{pages.Next()}").CacheRoute();
             },
-            pipeline: web => web.UseExceptionHandler("/error").UseRouting().UseOutputCache());
+            pipeline: web => web.UseExceptionHandler("/error").UseRouting().UsePages());
 
         Assert.Equal(500, (await app.GetAsync("/p")).Status);
         Assert.Equal(500, (await app.GetAsync("/p")).Status);

@@ -7,7 +7,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>Statuses besides 200 that a route caches.</summary>
-public sealed class StatusTests : IAsyncLifetime
+public class StatusTests : IAsyncLifetime
 {
     private readonly PageBackend _backend = new(null);
 

@@ -9,7 +9,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>What drops a page.</summary>
-public sealed class TagTests
+public class TagTests
 {
     private static readonly string[] ProductTags = ["product:{id}", "catalog"];
 

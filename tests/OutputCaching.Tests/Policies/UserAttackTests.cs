@@ -6,7 +6,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>Users whom one look at the request takes for another, or for nobody.</summary>
-public sealed class UserAttackTests
+public class UserAttackTests
 {
     private static readonly ClaimsIdentity Nobody = new();
 
@@ -38,7 +38,7 @@ public sealed class UserAttackTests
     {
         await using var app = await PageApp.StartAsync(
             (pages, web) => web.MapGet("/p", () => $"{pages.Next()}").CacheRoute(),
-            pipeline: web => web.UseOutputCache().Use((http, next) =>
+            pipeline: web => web.UsePages().Use((http, next) =>
             {
                 if (http.Request.Headers.ContainsKey("X-Api-Key"))
                 {

@@ -12,7 +12,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>ASP.NET Core's rate limiting middleware over limits that several applications share.</summary>
-public sealed class RateLimitingTests
+public class RateLimitingTests
 {
     private const int Limit = 25;
 

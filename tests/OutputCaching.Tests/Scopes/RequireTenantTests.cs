@@ -6,7 +6,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>Endpoints that need a tenant serve nobody else.</summary>
-public sealed class RequireTenantTests
+public class RequireTenantTests
 {
     private static Task<PageApp> StartAsync(Action<HttpScopeBuilder>? more = null, Action<WebApplication>? pipeline = null) => PageApp.StartAsync(
         (pages, web) =>
@@ -73,7 +73,7 @@ public sealed class RequireTenantTests
     public async Task The_output_cache_before_the_scope_is_an_error_that_says_so()
     {
         // Where it is certain, the application does not start.
-        await using var app = await StartAsync(pipeline: web => web.UseOutputCache().UseWhen(_ => true, branch => branch.UseLarderScope()));
+        await using var app = await StartAsync(pipeline: web => web.UsePages().UseWhen(_ => true, branch => branch.UseLarderScope()));
 
         var exception = await Assert.ThrowsAsync<InvalidOperationException>(() => app.GetAsync("/plain"));
         Assert.Contains("app.UseLarderScope() before app.UseOutputCache()", exception.Message, StringComparison.Ordinal);
@@ -97,7 +97,7 @@ public sealed class RequireTenantTests
                 {
                     await next(context);
                 }
-            }).UseOutputCache());
+            }).UsePages());
         Task<Answer> GetAsync(string tenant, string ns) => app.GetAsync("/p", configure: http => (http.Request.Headers["T"], http.Request.Headers["N"]) = (tenant, ns));
 
         Assert.Equal("1", (await GetAsync("acme", "a")).Body);

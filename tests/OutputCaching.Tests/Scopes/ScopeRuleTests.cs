@@ -6,7 +6,7 @@ using Xunit;
 namespace Larder.Tests;
 
 /// <summary>Which tenant a request is about, and which rule said so.</summary>
-public sealed class ScopeRuleTests
+public class ScopeRuleTests
 {
     private static async Task<string> AskAsync(Action<HttpScopeBuilder> rules, string path = "/x", Action<HttpContext>? request = null)
     {
@@ -33,7 +33,7 @@ public sealed class ScopeRuleTests
                 }
 
                 return next(context);
-            }).UseLarderScope().UseOutputCache());
+            }).UseLarderScope().UsePages());
         var page = await app.GetAsync(path, configure: request);
         return page.Status == 200 ? page.Body : $"{page.Status} {page.Headers.CacheControl} {page.Body}";
     }

@@ -315,13 +315,13 @@ public abstract class PageLoadContract : IAsyncLifetime
     }
 }
 
-public sealed class MemoryPageLoadTests : PageLoadContract
+public class MemoryPageLoadTests : PageLoadContract
 {
     private protected override PageBackend Backend { get; } = new(null);
 }
 
 [NeedsServer(ServerKind.Redis)]
-public sealed class RedisPageLoadTests : PageLoadContract
+public class RedisPageLoadTests : PageLoadContract
 {
     private protected override PageBackend Backend { get; } = new(ServerKind.Redis);
 }
@@ -333,7 +333,7 @@ public sealed class ValkeyPageLoadTests : PageLoadContract
 }
 
 [NeedsServer(ServerKind.RedisCluster)]
-public sealed class ClusterPageLoadTests : PageLoadContract
+public class ClusterPageLoadTests : PageLoadContract
 {
     private protected override PageBackend Backend { get; } = new(ServerKind.RedisCluster);
 }

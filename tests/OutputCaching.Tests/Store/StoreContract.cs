@@ -242,13 +242,13 @@ public abstract class StoreContract : IAsyncLifetime
     }
 }
 
-public sealed class MemoryStoreTests : StoreContract
+public class MemoryStoreTests : StoreContract
 {
     private protected override PageBackend Backend { get; } = new(null);
 }
 
 [NeedsServer(ServerKind.Redis)]
-public sealed class RedisStoreTests : StoreContract
+public class RedisStoreTests : StoreContract
 {
     private protected override PageBackend Backend { get; } = new(ServerKind.Redis);
 }
@@ -260,7 +260,7 @@ public sealed class ValkeyStoreTests : StoreContract
 }
 
 [NeedsServer(ServerKind.RedisCluster)]
-public sealed class ClusterStoreTests : StoreContract
+public class ClusterStoreTests : StoreContract
 {
     private protected override PageBackend Backend { get; } = new(ServerKind.RedisCluster);
 }

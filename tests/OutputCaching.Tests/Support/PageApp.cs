@@ -62,7 +62,7 @@ internal sealed class PageApp : IAsyncDisposable
                 app.UseLarderScope();
             }
 
-            app.UseOutputCache();
+            app.UsePages();
         }
 
         map(pages, app);
