@@ -34,6 +34,12 @@ internal sealed class RedisCounts(RedisConnection connection)
         return redis.call('GET', KEYS[1])
         """;
 
+    /// <summary>KEYS count. Removes it, and gives 1 if it was there. A script for the reason that <see cref="Redis.RedisScripts.Remove"/> is one.</summary>
+    private const string Reset =
+        """
+        return redis.call('DEL', KEYS[1])
+        """;
+
     /// <summary>KEYS window · ARGV permits asked, permits to take, limit, milliseconds. Gives admitted, given in the window, 0, elapsed. The window is the key's own time to live.</summary>
     private const string AcquireFixed =
         """
@@ -101,7 +107,7 @@ internal sealed class RedisCounts(RedisConnection connection)
     public async Task<bool> ResetAsync(string key, long stamp)
     {
         var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return await database.KeyDeleteAsync(Name(key, "count", stamp)).ConfigureAwait(false);
+        return (long)await database.ScriptEvaluateAsync(Reset, [Name(key, "count", stamp)]).ConfigureAwait(false) == 1;
     }
 
     public async Task<WindowState> AcquireAsync(WindowKind kind, string key, long stamp, int permits, int limit, TimeSpan window)

@@ -80,6 +80,15 @@ internal static class RedisScripts
         return head
         """;
 
+    /// <summary>
+    /// KEYS value, lease. Removes the value and breaks the lease. A script, though one command would do: after a failover the client takes the new master for a replica until it asks
+    /// next, up to a minute later, and does not even send that one what it knows to be a write. Of a script it does not know.
+    /// </summary>
+    public const string Remove =
+        """
+        return redis.call('UNLINK', KEYS[1], KEYS[2])
+        """;
+
     /// <summary>KEYS value · ARGV id (8 bytes). Removes the value if it is the one with that id, without making the server wait for its memory.</summary>
     public const string RemoveOne =
         """

@@ -94,11 +94,7 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     public override async Task<long> RemoveFromIndexAsync(string index, IReadOnlyCollection<IndexMember> members, CancellationToken cancellationToken) =>
         (long)await EvaluateAsync(RedisScripts.RemoveFromIndex, [applicationPrefix + index], [.. members.SelectMany(member => (RedisValue[])[Member(member.Key), member.Score])]).ConfigureAwait(false);
 
-    public override async Task RemoveAsync(string key, CancellationToken cancellationToken)
-    {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        await database.KeyDeleteAsync([key, LeaseKey(key)]).ConfigureAwait(false);
-    }
+    public override Task RemoveAsync(string key, CancellationToken cancellationToken) => EvaluateAsync(RedisScripts.Remove, [key, LeaseKey(key)], []);
 
     public override async Task<bool> ReplaceAsync(string key, long expectedId, ReadOnlyMemory<byte> payload, TimeSpan expiration, CancellationToken cancellationToken) =>
         (long)await EvaluateAsync(RedisScripts.Replace, [key, LeaseKey(key)], [Bytes(expectedId), payload, Milliseconds(expiration)]).ConfigureAwait(false) == 1;
