@@ -73,7 +73,17 @@ internal sealed class RedisBackplaneTransport(RedisConnection connection, string
     public async Task PublishAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
         var multiplexer = await connection.GetAsync().ConfigureAwait(false);
-        await multiplexer.GetSubscriber().PublishAsync(_channel, message).ConfigureAwait(false);
+        if (multiplexer.HashSlot(applicationPrefix) < 0)
+        {
+            // A subscription may go on at a server that has become a replica: it hears what the master passes on. The client would publish there too, and a replica
+            // passes nothing on. Others would not hear this node, and nothing would tell them.
+            await multiplexer.GetDatabase().ExecuteAsync("PUBLISH", [_channel, message], CommandFlags.DemandMaster).ConfigureAwait(false);
+        }
+        else
+        {
+            // In a cluster every server passes on to all others, and the one of the subscription is always the same one, so what is sent keeps its order.
+            await multiplexer.GetSubscriber().PublishAsync(_channel, message).ConfigureAwait(false);
+        }
     }
 
     public async ValueTask DisposeAsync()
