@@ -16,12 +16,15 @@ namespace Larder.Redis;
 /// and "configuration changed" if each server is what it was then. The watch begins before the first command can be sent, so there is nothing yet that a
 /// server could have acknowledged and lost. What is passed over once too often is made up for: the report of the loss may be overtaken by that of the new connection, so a loss
 /// counts as a restoration as well if one of the same connection has been passed over. After the first loss everything counts.</para>
+/// <para>A cluster's failover in good order breaks no connection, and the client does not ask for the topology again within five seconds of having asked. The first sign is that
+/// a server refers to another one for a slot. It does so slot by slot, so each pair of servers counts once, until it is the other way round or the client has asked.</para>
 /// </remarks>
 internal sealed class ConnectionWatch : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly HashSet<EndPoint> _connected = [];
     private readonly HashSet<(EndPoint?, ConnectionType)> _passedOver = [];
+    private readonly HashSet<(EndPoint Before, EndPoint After)> _takeovers = [];
     private IConnectionMultiplexer? _multiplexer;
     private string _topology = "";
     private bool _hasLost;
@@ -48,13 +51,20 @@ internal sealed class ConnectionWatch : IDisposable
             multiplexer.ConnectionFailed += OnConnectionFailed;
             multiplexer.ConnectionRestored += OnConnectionRestored;
             multiplexer.ConfigurationChanged += OnConfigurationChanged;
-            _topology = Topology(multiplexer);
-            foreach (var server in multiplexer.GetServers())
+            multiplexer.HashSlotMoved += OnHashSlotMoved;
+            try
             {
-                if (server.IsConnected)
+                _topology = Topology(multiplexer);
+                foreach (var server in multiplexer.GetServers().Where(server => server.IsConnected))
                 {
                     _connected.Add(server.EndPoint);
                 }
+            }
+            catch
+            {
+                // It may be the application's, and be handed over again.
+                End();
+                throw;
             }
         }
     }
@@ -64,12 +74,19 @@ internal sealed class ConnectionWatch : IDisposable
         lock (_lock)
         {
             _disposed = true;
-            if (_multiplexer is { } multiplexer)
-            {
-                multiplexer.ConnectionFailed -= OnConnectionFailed;
-                multiplexer.ConnectionRestored -= OnConnectionRestored;
-                multiplexer.ConfigurationChanged -= OnConfigurationChanged;
-            }
+            End();
+        }
+    }
+
+    private void End()
+    {
+        if (_multiplexer is { } multiplexer)
+        {
+            multiplexer.ConnectionFailed -= OnConnectionFailed;
+            multiplexer.ConnectionRestored -= OnConnectionRestored;
+            multiplexer.ConfigurationChanged -= OnConfigurationChanged;
+            multiplexer.HashSlotMoved -= OnHashSlotMoved;
+            _multiplexer = null;
         }
     }
 
@@ -115,9 +132,32 @@ internal sealed class ConnectionWatch : IDisposable
 
             // It may change back, and then it has changed twice.
             _hasLost = true;
+            _takeovers.Clear();
         }
 
         Interrupted?.Invoke("the server's topology changed");
+        Restored?.Invoke();
+    }
+
+    private void OnHashSlotMoved(object? sender, HashSlotMovedEventArgs arguments)
+    {
+        if (arguments is not { OldEndPoint: { } before, NewEndPoint: { } after })
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (!_takeovers.Add((before, after)))
+            {
+                return;
+            }
+
+            _takeovers.Remove((after, before));
+            _hasLost = true;
+        }
+
+        Interrupted?.Invoke("another server has taken over slots of the cluster");
         Restored?.Invoke();
     }
 

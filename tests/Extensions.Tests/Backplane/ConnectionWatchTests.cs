@@ -131,6 +131,48 @@ public sealed class ConnectionWatchTests
     }
 
     [Fact]
+    public void A_server_that_takes_over_slots_is_news_once_until_it_is_the_other_way_round()
+    {
+        _watch.Begin(_multiplexer);
+        Moved(1, One, Two);
+        Moved(2, One, Two);
+        Assert.Equal(["interrupted", "restored"], _said);
+
+        Moved(1, Two, One);
+        Moved(2, Two, One);
+        Assert.Equal(4, _said.Count);
+        Moved(1, One, Two);
+        Assert.Equal(6, _said.Count);
+    }
+
+    [Fact]
+    public void A_server_that_takes_over_slots_is_news_again_when_the_client_has_asked_who_has_them()
+    {
+        _watch.Begin(_multiplexer);
+        Moved(1, One, Two);
+        Changed(Two);
+        _said.Clear();
+        Moved(2, One, Two);
+
+        Assert.Equal(["interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void A_connection_that_does_not_say_what_its_servers_are_keeps_no_handlers()
+    {
+        var isClosed = true;
+        _multiplexer.GetServers().Returns(_ => isClosed ? throw new ObjectDisposedException("a test") : [_one, _two]);
+        Assert.Throws<ObjectDisposedException>(() => _watch.Begin(_multiplexer));
+        Lost(One, ConnectionType.Interactive);
+        Assert.Empty(_said);
+
+        isClosed = false;
+        _watch.Begin(_multiplexer);
+        Lost(One, ConnectionType.Interactive);
+        Assert.Equal(["interrupted"], _said);
+    }
+
+    [Fact]
     public void Who_has_ended_hears_nothing_and_begins_nothing()
     {
         _watch.Begin(_multiplexer);
@@ -157,6 +199,8 @@ public sealed class ConnectionWatchTests
     private void Lost(EndPoint server, ConnectionType type) => _multiplexer.ConnectionFailed += Raise.EventWith(About(server, type, ConnectionFailureType.SocketClosed));
 
     private void Changed(EndPoint server) => _multiplexer.ConfigurationChanged += Raise.EventWith(new EndPointEventArgs(_multiplexer, server));
+
+    private void Moved(int slot, EndPoint before, EndPoint after) => _multiplexer.HashSlotMoved += Raise.EventWith(new HashSlotMovedEventArgs(_multiplexer, slot, before, after));
 
     private ConnectionFailedEventArgs About(EndPoint server, ConnectionType type, ConnectionFailureType failure) =>
         new(_multiplexer, server, type, failure, new IOException(), "a test");
