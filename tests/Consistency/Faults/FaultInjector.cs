@@ -66,8 +66,7 @@ internal sealed class FaultInjector(ITestServer? server, List<NodeHandle> nodes,
     private bool IsPossible(FaultKind kind) => kind switch
     {
         FaultKind.Pause or FaultKind.Kill => nodes[0] is RemoteNode,
-        FaultKind.Failover => server is ServerCluster or SentinelGroup,
-        FaultKind.KillMaster => server is ServerCluster,
+        FaultKind.Failover or FaultKind.KillMaster => server is ServerCluster or SentinelGroup,
         FaultKind.Restart => server is Server,
         _ => true,
     };
@@ -110,6 +109,10 @@ internal sealed class FaultInjector(ITestServer? server, List<NodeHandle> nodes,
                 return -1;
             case FaultKind.Failover:
                 await ((ServerCluster)server!).FailoverAsync(_random.Next(ServerCluster.SlotCount));
+                return -1;
+            case FaultKind.KillMaster when server is SentinelGroup group:
+                await group.KillMasterAsync();
+                await group.RestoreAsync();
                 return -1;
             case FaultKind.KillMaster:
                 await ((ServerCluster)server!).KillMasterAsync(_random.Next(ServerCluster.SlotCount));
