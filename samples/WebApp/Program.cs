@@ -27,7 +27,7 @@ app.UseStatusCodePages();
 app.UseRouting();
 app.UseLarderScope();
 app.UseDataCacheHeader();
-app.UseOutputCache();
+app.UseLarderOutputCache();
 
 app.MapControllers();
 app.MapLarderHealth();

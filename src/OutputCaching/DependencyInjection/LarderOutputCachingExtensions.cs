@@ -14,7 +14,7 @@ public static class LarderOutputCachingExtensions
 {
     /// <summary>
     /// Adds the framework's output caching with a store on the levels of the data cache, and what <c>[CacheRoute]</c> needs. The application calls
-    /// <c>app.UseOutputCache()</c> after <c>app.UseLarderScope()</c> and authentication.
+    /// <c>app.UseLarderOutputCache()</c> after <c>app.UseLarderScope()</c> and authentication.
     /// </summary>
     /// <param name="builder">What <c>AddLarder</c> returned.</param>
     /// <param name="configure">Settings.</param>
@@ -38,7 +38,7 @@ public static class LarderOutputCachingExtensions
 
         options.Validate(
                 static options => options.DefaultExpiration > TimeSpan.Zero,
-                "Larder: LarderOutputCacheOptions.DefaultExpiration must be longer than zero. To cache nothing, do not call UseOutputCache.")
+                "Larder: LarderOutputCacheOptions.DefaultExpiration must be longer than zero. To cache nothing, do not call UseLarderOutputCache.")
             .ValidateOnStart();
         if (configure is not null)
         {

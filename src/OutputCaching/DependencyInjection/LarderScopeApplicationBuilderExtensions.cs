@@ -9,7 +9,7 @@ public static class LarderScopeApplicationBuilderExtensions
     /// <summary>
     /// Makes the scope that <c>AddHttpScope</c> describes ambient for the rest of the request. It belongs after
     /// <c>UseRouting</c> (rules ask route values and endpoint metadata) and <c>UseAuthentication</c> (claims), and before
-    /// <c>UseOutputCache</c>.
+    /// <c>UseLarderOutputCache</c>.
     /// </summary>
     /// <param name="app">The application.</param>
     /// <exception cref="InvalidOperationException"><c>AddHttpScope</c> was not called.</exception>

@@ -66,7 +66,7 @@ internal sealed class PipelineCheck(IServiceProvider services, ILogger<PipelineC
             if (route is not null && IsCertain(PipelineStep.Scope))
             {
                 throw new InvalidOperationException(
-                    $"app.UseOutputCache() comes before app.UseLarderScope(), so the cache does not know whose page the endpoint '{route.DisplayName}' answers with. Call app.UseLarderScope() first.");
+                    $"app.UseLarderOutputCache() or app.UseOutputCache() comes before app.UseLarderScope(), so the cache does not know whose page the endpoint '{route.DisplayName}' answers with. Call app.UseLarderScope() first.");
             }
 
             logger.CacheBeforeScope();
@@ -79,7 +79,7 @@ internal sealed class PipelineCheck(IServiceProvider services, ILogger<PipelineC
             if (forUsers.FirstOrDefault(NeedsAuthorization) is { } skipped && IsCertain(PipelineStep.Authorization) && cache.Before.HasFlag(PipelineStep.Authentication))
             {
                 throw new InvalidOperationException(
-                    $"app.UseOutputCache() comes before app.UseAuthorization(), so a page from the cache of the endpoint '{skipped.DisplayName}' would be given without asking whether its user may see it. Call app.UseAuthorization() first.");
+                    $"app.UseLarderOutputCache() or app.UseOutputCache() comes before app.UseAuthorization(), so a page from the cache of the endpoint '{skipped.DisplayName}' would be given without asking whether its user may see it. Call app.UseAuthorization() first.");
             }
 
             if (Cached().FirstOrDefault(NeedsAuthorization) is { } cached)

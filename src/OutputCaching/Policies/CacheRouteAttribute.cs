@@ -6,7 +6,7 @@ namespace Larder;
 
 /// <summary>
 /// Caches what a route answers to GET and HEAD, apart for every tenant and project. For controllers and actions; on
-/// minimal APIs use <c>.CacheRoute(…)</c>. Needs <c>AddOutputCaching</c> and <c>app.UseOutputCache()</c>. Use it instead of
+/// minimal APIs use <c>.CacheRoute(…)</c>. Needs <c>AddOutputCaching</c> and <c>app.UseLarderOutputCache()</c>. Use it instead of
 /// <c>[OutputCache]</c>, not beside it: of several policies on an endpoint the framework runs only the last.
 /// </summary>
 /// <remarks>
@@ -138,7 +138,7 @@ public sealed class CacheRouteAttribute : Attribute, IOutputCachePolicy
 
     /// <summary>
     /// Each authenticated user has pages of their own, by the claim <c>nameidentifier</c> or <c>sub</c>. Requests of nobody, of two users at once, and of users without such a claim,
-    /// are not cached. Needs <c>UseAuthentication</c> before <c>UseOutputCache</c>. Default <see langword="false"/>.
+    /// are not cached. Needs <c>UseAuthentication</c> before <c>UseLarderOutputCache</c>. Default <see langword="false"/>.
     /// </summary>
     public bool VaryByUser
     {

@@ -10,7 +10,7 @@ internal sealed class HttpScopeAccess(IServiceProviderIsService services)
 
     /// <exception cref="InvalidOperationException">The application has rules, and they were not applied yet.</exception>
     public CacheScope Of(HttpContext http) => TryFind(http)
-        ?? throw new InvalidOperationException("The output cache ran before the scope of the request was known. Call app.UseLarderScope() before app.UseOutputCache().");
+        ?? throw new InvalidOperationException("The output cache ran before the scope of the request was known. Call app.UseLarderScope() before app.UseLarderOutputCache() or app.UseOutputCache().");
 
     /// <summary>The scope of the request, or null if the application has rules that were not applied yet.</summary>
     public CacheScope? TryFind(HttpContext http) =>

@@ -14,7 +14,7 @@ internal sealed class ScopeStartupFilter(HttpScopeResolver resolver) : IStartupF
         if (!resolver.IsApplied && (resolver.Settings.Required is not null || FindRequiring(app) is not null))
         {
             var who = FindRequiring(app) is { } endpoint ? $"The endpoint '{endpoint}' requires" : "AddHttpScope says that every endpoint requires";
-            throw new InvalidOperationException($"{who} a tenant, but the application does not look for one. Call app.UseLarderScope() after UseRouting and UseAuthentication, and before UseOutputCache.");
+            throw new InvalidOperationException($"{who} a tenant, but the application does not look for one. Call app.UseLarderScope() after UseRouting and UseAuthentication, and before UseLarderOutputCache or UseOutputCache.");
         }
     };
 

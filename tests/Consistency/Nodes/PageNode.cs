@@ -29,7 +29,7 @@ internal static class PageNode
         await using var app = builder.Build();
         app.UseRouting();
         app.UseLarderScope();
-        app.UseOutputCache();
+        app.UseLarderOutputCache();
         app.MapGet("/t/{tenant}/pages/{id:int}", async (int id, HybridCache cache, CancellationToken token) =>
             (await cache.GetOrCreateAsync(
                 string.Create(CultureInfo.InvariantCulture, $"page:{id}"),

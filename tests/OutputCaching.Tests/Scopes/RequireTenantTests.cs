@@ -76,7 +76,7 @@ public class RequireTenantTests
         await using var app = await StartAsync(pipeline: web => web.UsePages().UseWhen(_ => true, branch => branch.UseLarderScope()));
 
         var exception = await Assert.ThrowsAsync<InvalidOperationException>(() => app.GetAsync("/plain"));
-        Assert.Contains("app.UseLarderScope() before app.UseOutputCache()", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("app.UseLarderScope() before app.UseLarderOutputCache() or app.UseOutputCache()", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
