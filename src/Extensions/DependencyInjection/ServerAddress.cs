@@ -10,6 +10,8 @@ namespace Larder;
 /// </summary>
 internal static partial class ServerAddress
 {
+    private const int ReconnectInterval = 500;
+
     /// <param name="text">The address.</param>
     /// <param name="setting">Where it was given, for messages.</param>
     /// <exception cref="FormatException">The text is neither; the message shows it without its password.</exception>
@@ -31,7 +33,10 @@ internal static partial class ServerAddress
         // A server that is away at start must not stop the application; a command must not wait for one to come back.
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
-        options.ReconnectRetryPolicy = new LinearRetry(500);
+
+        // Tried again after this time, and with each beat of the client's heart (a second) a connection in the making is given up after it. A handshake may well take longer on a machine that is
+        // busy, and all would begin it again for ever. Half of what the first connection is given is the client's own measure.
+        options.ReconnectRetryPolicy = new LinearRetry(options.Ssl ? Math.Max(ReconnectInterval, options.ConnectTimeout / 2) : ReconnectInterval);
         options.ClientName ??= "larder";
 
         // Why a call failed is also told to those that are refused because of it, and these may be another tenant's: it must not quote the first one's key.
