@@ -37,9 +37,6 @@ internal ref struct ContentReader(ReadOnlySpan<byte> content, ReadOnlySpan<strin
         return false;
     }
 
-    /// <summary>How many of something follow, each of which takes so many bytes at least.</summary>
-    public bool TryReadCount(int least, out int count) => TryReadNumber(out count) && count <= _rest.Length / least;
-
     public bool TryReadText(out string text)
     {
         text = "";

@@ -7,8 +7,8 @@ namespace Larder.Http;
 
 /// <summary>A page as it is sent: what the middleware reads from its content for every hit, read once.</summary>
 /// <remarks>
-/// It is served to many at once, so nothing of it may change. Its body is the content's. What its headers take is not counted with the page: usual ones take some 400 bytes, about as much as what the
-/// engine counts for each entry beside its value, and those of which it may be more are left to the middleware.
+/// It is served to many at once, so nothing of it may change. Its body is the content's. A page is counted in memory by the bytes of its content, as all that is serialized is; its headers take
+/// some 400 bytes more in this form, and those that could take much more are left to the middleware.
 /// </remarks>
 internal sealed class PageResponse
 {
@@ -68,7 +68,7 @@ internal sealed class PageResponse
     private static bool TryReadHeaders(ref ContentReader reader, out (string Name, StringValues Values)[] headers)
     {
         headers = [];
-        if (!reader.TryReadCount(2, out var count) || count > MaximumHeadLength)
+        if (!TryReadCount(ref reader, out var count))
         {
             return false;
         }
@@ -91,7 +91,7 @@ internal sealed class PageResponse
     private static bool TryReadValues(ref ContentReader reader, out StringValues values)
     {
         values = default;
-        if (!reader.TryReadCount(1, out var count) || count > MaximumHeadLength)
+        if (!TryReadCount(ref reader, out var count))
         {
             return false;
         }
@@ -108,4 +108,7 @@ internal sealed class PageResponse
         values = texts is [var only] ? only : texts;
         return true;
     }
+
+    // Each takes a byte at least.
+    private static bool TryReadCount(ref ContentReader reader, out int count) => reader.TryReadNumber(out count) && count <= MaximumHeadLength;
 }

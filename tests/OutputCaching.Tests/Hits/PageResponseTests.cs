@@ -172,7 +172,7 @@ public sealed class PageResponseTests
             [
                 [], [3, 0, 0, 0xC8, 1, 0, 0], [2, 1, 0, 0xC8, 1, 0, 0], [2, 0, 1, 0xC8, 1, 0, 0], [2, 0, 0, 0xC9, 1, 0, 0],
                 Content(), Content(0), Content(0, 1), Content(0, 1, 7, 7), Content(0, 0, 7), Content(0, 0x80, 0x80, 0x80, 0x80, 0x10), Content(0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0),
-                Content(9, 0), Content([1, .. Text("A"), 9, 0]), Content(1, 200, 0, 0), Content(1, 0xFF, 0x7F, 0, 0),
+                Content(9, 0), Content([1, .. Text("A"), 9, 0]), Content(0xFF, 0xFF, 0xFF, 0xFF, 7, 0), Content([1, .. Text("A"), 0xFF, 0xFF, 0xFF, 0xFF, 7, 0]), Content([1, 0xFE, 0xFF, 0xFF, 0xFF, 7, 0]), Content(1, 200, 0, 0), Content(1, 0xFF, 0x7F, 0, 0),
                 Header(""), Header("X Name"), Header("X:Name"), Header("X-N\u00E4me"), Header("X-Name", "a\r\nSet-Cookie: b"), Header("X-Name", "\0"),
                 Header("Content-Length"), Header("age"), Header("Request-ID"), Content([2, .. Text("A"), 0, .. Text("a"), 0, 0]),
                 Content(1, 2, 0xFF, 1, 2, (byte)'v', 0), Content([1, .. Text("A"), 1, 2, 0xFF, 0]),
@@ -181,6 +181,20 @@ public sealed class PageResponseTests
             content => Assert.False(IsRead(content), Convert.ToHexString(content)));
         Assert.False(IsRead(Content(0, 0), 404));
         Assert.False(IsRead([2, 0, 0, 100, 0, 0], 100));
+    }
+
+    [Fact]
+    public void A_length_is_said_unless_the_response_says_how_it_is_transferred()
+    {
+        HeaderDictionary Headers(string name)
+        {
+            var headers = new HeaderDictionary();
+            PageResponse.Read(Content([1, .. Text(name), 1, .. Text("chunked"), 1, 7]), 200, []).CopyTo(headers);
+            return headers;
+        }
+
+        Assert.Equal(1, Headers("X-Name").ContentLength);
+        Assert.Null(Headers("transfer-encoding").ContentLength);
     }
 
     [Fact]
