@@ -24,7 +24,8 @@ internal static class FrameworkInternals
     [UnsafeAccessor(UnsafeAccessorKind.StaticField, Name = "CommonHeaders")]
     private static extern ref string[] TextsOf([UnsafeAccessorType("Microsoft.AspNetCore.OutputCaching.OutputCacheEntryFormatter, Microsoft.AspNetCore.OutputCaching")] object? formatter);
 
-    private static T? Read<T>(Func<T> read)
+    /// <summary>What was read, or null if it is not there to be read.</summary>
+    public static T? Read<T>(Func<T> read)
         where T : class
     {
         try

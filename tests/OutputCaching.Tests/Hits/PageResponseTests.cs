@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text;
 using FsCheck.Fluent;
 using Larder.Http;
@@ -82,6 +83,19 @@ public sealed class PageResponseTests
         Assert.True(FrameworkInternals.KnowsBasePolicies(new OutputCacheOptions()));
         Assert.Contains("nosniff", FrameworkInternals.CommonTexts);
     }
+
+    [Fact]
+    public void What_the_framework_has_no_more_is_not_known()
+    {
+        Assert.Null(FrameworkInternals.Read(static () => NoMember(new OutputCacheOptions())));
+        Assert.Null(FrameworkInternals.Read(static () => NoType(null)));
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_NoSuchPolicies")]
+    private static extern string NoMember(OutputCacheOptions options);
+
+    [UnsafeAccessor(UnsafeAccessorKind.StaticField, Name = "Texts")]
+    private static extern ref string NoType([UnsafeAccessorType("Microsoft.AspNetCore.OutputCaching.NoSuchFormatter, Microsoft.AspNetCore.OutputCaching")] object? formatter);
 
     [Fact]
     public async Task Every_page_of_the_framework_is_read_as_it_reads_it()
