@@ -53,43 +53,58 @@ public sealed class CheckTests
     [ServerFact(ServerKind.Redis)]
     public async Task Without_leases_the_check_fails()
     {
-        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
-        var verdict = await RunAsync(server, TimeSpan.FromSeconds(3), processes: false, FaultKind.None, Settings with { Broken = Broken.Leases }, Soon);
+        var verdict = await FindAsync(TimeSpan.FromSeconds(3), Settings with { Broken = Broken.Leases }, static found => found.OwnStale + found.OtherStale > 0);
         Assert.True(verdict.OwnStale + verdict.OtherStale > 0, $"{verdict.Operations} operations without leases, and nothing was found.");
     }
 
     [ServerFact(ServerKind.Redis)]
     public async Task Without_stamps_the_check_fails()
     {
-        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
-        var verdict = await RunAsync(server, TimeSpan.FromSeconds(2), processes: false, FaultKind.None, Settings with { Broken = Broken.Stamps }, Soon);
+        var verdict = await FindAsync(TimeSpan.FromSeconds(2), Settings with { Broken = Broken.Stamps }, static found => found.OwnStale > 0 && found.OtherStale > 0 && found.Lost > 0);
         Assert.True(verdict.OwnStale > 0 && verdict.OtherStale > 0 && verdict.Lost > 0, $"{verdict.Operations} operations without stamps, and nothing was found.");
     }
 
     [ServerFact(ServerKind.Redis)]
     public async Task With_refreshes_that_lose_tags_the_check_fails()
     {
-        await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
-
         // With clocks that differ by more than entries live the nodes share next to nothing.
         var settings = Settings with { Policies = true, Broken = Broken.Refresh, ClockSkew = default };
-        var verdict = await RunAsync(server, TimeSpan.FromSeconds(4), processes: false, FaultKind.None, settings, Soon);
+        var verdict = await FindAsync(TimeSpan.FromSeconds(4), settings, static found => found.OwnStale + found.OtherStale > 0);
         Assert.True(verdict.OwnStale + verdict.OtherStale > 0, $"{verdict.Operations} operations with refreshes that lose tags, and nothing was found.");
     }
 
     [Fact]
     public async Task A_cache_without_fences_and_backplane_fails()
     {
-        var verdict = await RunAsync(null, TimeSpan.FromSeconds(2), processes: false, FaultKind.None, Settings with { Cache = CacheKind.Simple }, Soon);
+        var verdict = await Rounds.UntilAsync(
+            () => RunAsync(null, TimeSpan.FromSeconds(2), processes: false, FaultKind.None, Settings with { Cache = CacheKind.Simple }, Soon),
+            static found => found.OwnStale > 0 && found.OtherStale > 0 && found.Lost > 0);
         Assert.True(verdict.OwnStale > 0 && verdict.OtherStale > 0 && verdict.Lost > 0, $"{verdict.Operations} operations, and nothing was found.");
     }
 
     private static async Task HoldsAsync(ITestServer server, TimeSpan time, bool processes, FaultKind faults, NodeSettings? settings = null)
     {
-        var verdict = await RunAsync(server, time, processes, faults, settings ?? Settings);
-        Assert.True(verdict.Violations == 0, string.Join(Environment.NewLine, verdict.Traces.Concat(verdict.Failures).Prepend($"{verdict.Violations} violations")));
-        Assert.True(verdict.Changes > 100 && verdict.Reads > 1_000, $"Only {verdict.Changes} changes and {verdict.Reads} reads were made.");
+        // A busy machine does less in the time, and is given more of it.
+        var (changes, reads) = (0L, 0L);
+        for (var round = 0; round < 5 && (changes <= 100 || reads <= 1_000); round++)
+        {
+            await server.FlushAsync();
+            var verdict = await RunAsync(server, time, processes, faults, settings ?? Settings);
+            Assert.True(verdict.Violations == 0, string.Join(Environment.NewLine, verdict.Traces.Concat(verdict.Failures).Prepend($"{verdict.Violations} violations")));
+            (changes, reads) = (changes + verdict.Changes, reads + verdict.Reads);
+        }
+
+        Assert.True(changes > 100 && reads > 1_000, $"Only {changes} changes and {reads} reads were made.");
     }
+
+    /// <summary>Rounds on a server of their own until one finds what is broken, or the last.</summary>
+    private static Task<Verdict> FindAsync(TimeSpan time, NodeSettings settings, Func<Verdict, bool> finds) => Rounds.UntilAsync(
+        async () =>
+        {
+            await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
+            return await RunAsync(server, time, processes: false, FaultKind.None, settings, Soon);
+        },
+        finds);
 
     private static async Task<Verdict> RunAsync(ITestServer? server, TimeSpan time, bool processes, FaultKind faults, NodeSettings settings, TimeSpan? settle = null)
     {

@@ -42,9 +42,12 @@ public sealed class TwoProcessTests(ITestOutputHelper output)
         var (hits, changes) = (load.Hits, load.ChangesMade);
         await Task.WhenAll(Task.Delay(Outage), load.MoreAsync(Requests));
         (hits, changes) = (load.Hits - hits, load.ChangesMade - changes);
-        await server.RestartAsync();
-        await UntilReadyAsync(first);
-        await UntilReadyAsync(second);
+        await load.RecoverAsync(async () =>
+        {
+            await server.RestartAsync();
+            await UntilReadyAsync(first);
+            await UntilReadyAsync(second);
+        });
         await load.MoreAsync(Requests);
         await load.StopAsync();
 
@@ -56,7 +59,7 @@ public sealed class TwoProcessTests(ITestOutputHelper output)
         Assert.True(changes > 0);
 
         // Long before pages end by themselves.
-        await Poll.UntilAsync(load.IsCurrentAsync, "both processes show every change that was acknowledged", TimeSpan.FromSeconds(20));
+        await Poll.UntilAsync(load.IsCurrentAsync, "both processes show every change that was acknowledged", TimeSpan.FromSeconds(40));
         Directory.Delete(folder, recursive: true);
     }
 
@@ -64,5 +67,5 @@ public sealed class TwoProcessTests(ITestOutputHelper output)
     {
         using var response = await process.Client.GetAsync("/health/ready");
         return (await response.Content.ReadAsStringAsync()).StartsWith("{\"status\":\"Healthy\"", StringComparison.Ordinal);
-    }, "the process hears its server");
+    }, "the process hears its server, and has told it what it knows", TimeSpan.FromMinutes(1));
 }
