@@ -81,7 +81,8 @@ public sealed class PageRunnerTests
     {
         var page = Page("```csharp run\nConsole.WriteLine(1);   // 1\nawait Task.Delay(Timeout.Infinite);\n```\n");
 
-        Assert.Equal(["docs/page.md: has not ended after 00:00:00.5000000"], await PageRunner.RunAsync(page, [], TimeSpan.FromSeconds(0.5)));
+        // A machine that stands still may not have come to the first line either.
+        Assert.Equal("docs/page.md: has not ended after 00:00:00.5000000", (await PageRunner.RunAsync(page, [], TimeSpan.FromSeconds(0.5)))[0]);
     }
 
     [Theory]

@@ -90,6 +90,43 @@ internal sealed class HealthApp : IAsyncDisposable
     /// <summary>Waits until all checks together are in a state.</summary>
     public Task UntilAsync(HealthStatus status) => Poll.UntilAsync(async () => await StatusAsync() == status.ToString(), $"the checks say {status}");
 
+    /// <summary>
+    /// Waits until one answer, with its status code, is as it should be, and says it. All in one: the next may be of a moment in which the machine stands still, and a property that is missing there is a "not yet".
+    /// </summary>
+    public async Task<JsonElement> UntilAsync(Func<int, JsonElement, bool> holds, string what)
+    {
+        var (status, said, text) = (0, default(JsonElement), "");
+        try
+        {
+            await Poll.UntilAsync(
+                async () =>
+                {
+                    (status, said, text) = await GetAsync("/health/ready");
+                    try
+                    {
+                        return holds(status, said);
+                    }
+                    catch (KeyNotFoundException)
+                    {
+                        return false;
+                    }
+                },
+                what);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"{exception.Message} The answer is {status}: {text}", exception);
+        }
+
+        return said;
+    }
+
+    /// <summary>What a probe of a check says in an answer.</summary>
+    public static JsonElement Probe(JsonElement answer, string probe, string name = "larder") => answer.GetProperty("entries").GetProperty(name).GetProperty("data").GetProperty(probe);
+
+    /// <summary>Whether a probe of a check gives a verdict in an answer.</summary>
+    public static bool Says(JsonElement answer, string probe, string status, string name = "larder") => Probe(answer, probe, name).GetProperty("status").GetString() == status;
+
     /// <summary>Waits until one probe gives a verdict, and says what it said.</summary>
     public async Task<JsonElement> UntilAsync(string probe, string status, string name = "larder")
     {

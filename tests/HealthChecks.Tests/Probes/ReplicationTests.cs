@@ -22,9 +22,8 @@ public sealed class ReplicationTests
         await app.UntilAsync(HealthStatus.Healthy);
 
         await replica.KillAsync();
-        var said = await app.UntilAsync("replication", "Degraded");
-        Assert.Equal("0 of 1 replicas follow.", said.GetProperty("description").GetString());
-        Assert.Equal(200, (await app.GetAsync("/health/ready")).Status);
+        await app.UntilAsync(
+            (status, answer) => status == 200 && HealthApp.Says(answer, "replication", "Degraded") && HealthApp.Probe(answer, "replication").GetProperty("description").GetString() == "0 of 1 replicas follow.", "the replica is missed");
 
         await replica.RestartAsync();
         await FollowAsync();
@@ -85,20 +84,20 @@ public sealed class ReplicationTests
         await using var cluster = await TestServers.StartNewClusterAsync(kind);
         await using var app = await HealthApp.WatchAsync(cluster.ConnectionString, HealthStatus.Unhealthy, TimeSpan.FromSeconds(1));
         await app.UntilAsync(HealthStatus.Healthy);
-        Assert.Equal(16_384, (await app.ProbeAsync("cluster")).GetProperty("slotsOwned").GetInt32());
+        await app.UntilAsync((_, answer) => HealthApp.Probe(answer, "cluster").GetProperty("slotsOwned").GetInt32() == 16_384, "all slots are owned");
 
         var replica = await cluster.ReplicaOfAsync(0);
         var master = await cluster.MasterOfAsync(0);
         await replica.KillAsync();
-        var lost = await app.UntilAsync("cluster", "Degraded");
-        Assert.Equal("1 nodes of the cluster are lost; all slots are served.", lost.GetProperty("description").GetString());
-        Assert.Equal(200, (await app.GetAsync("/health/ready")).Status);
+        await app.UntilAsync(
+            (status, answer) => status == 200 && HealthApp.Says(answer, "cluster", "Degraded")
+                && HealthApp.Probe(answer, "cluster").GetProperty("description").GetString() == "1 nodes of the cluster are lost; all slots are served.",
+            "the replica is missed");
 
         // Frozen rather than killed: it may be writing down that its replica is lost, and half a file would keep it from starting again.
         await master.SuspendAsync();
-        var uncovered = await app.UntilAsync("cluster", "Unhealthy");
-        Assert.InRange(uncovered.GetProperty("slotsOwned").GetInt32(), 1, 16_383);
-        Assert.Equal(503, (await app.GetAsync("/health/ready")).Status);
+        await app.UntilAsync(
+            (status, answer) => status == 503 && HealthApp.Says(answer, "cluster", "Unhealthy") && HealthApp.Probe(answer, "cluster").GetProperty("slotsOwned").GetInt32() is >= 1 and <= 16_383, "slots are missed");
 
         master.Resume();
         await cluster.RestoreAsync();
@@ -128,7 +127,7 @@ public sealed class ReplicationTests
         await using var group = await TestServers.StartNewSentinelAsync();
         await using var app = await HealthApp.WatchAsync(group.ConnectionString);
         await app.UntilAsync(HealthStatus.Healthy);
-        Assert.Equal(3, (await app.ProbeAsync("sentinel")).GetProperty("watching").GetInt32());
+        await app.UntilAsync((_, answer) => HealthApp.Probe(answer, "sentinel").GetProperty("watching").GetInt32() == 3, "all sentinels watch");
 
         // One sentinel alone may not replace a master, so the failover lasts until the others are back.
         var master = await group.MasterAsync();
