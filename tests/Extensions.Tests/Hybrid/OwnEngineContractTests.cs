@@ -23,7 +23,7 @@ public abstract class ServerContract(ServerKind kind) : HybridCacheContract
     protected override async Task PrepareAsync() => Server = await TestServers.GetAsync(kind);
 
     protected override void AddCache(IServiceCollection services, string prefix, Action<LarderOptions> configure) =>
-        services.AddLarder(configure).UseRedis(Server.ConnectionString);
+        services.AddLarder(configure).UseRedis(Server.PatientConnectionString);
 
     protected override async Task<bool> CopyStoredAsync(string from, string to)
     {
@@ -80,7 +80,7 @@ public sealed class MicrosoftRedisContractTests() : ServerContract(ServerKind.Re
     {
         services.AddStackExchangeRedisCache(options =>
         {
-            options.Configuration = Server.ConnectionString;
+            options.Configuration = Server.PatientConnectionString;
             options.InstanceName = prefix;
         });
         services.AddLarder(configure);

@@ -52,7 +52,7 @@ internal sealed class Backend(ServerKind? kind, Action<IServiceCollection, Stepp
         build?.Invoke(larder);
         if (kind is { } server)
         {
-            larder.UseRedis((await TestServers.GetAsync(server)).ConnectionString);
+            larder.UseRedis((await TestServers.GetAsync(server)).PatientConnectionString);
         }
 
         return await CacheNode.StartAsync(services);

@@ -17,7 +17,7 @@ internal sealed class PageBackend(ServerKind? kind) : IAsyncDisposable
     public async Task<PageApp> StartAsync(
         Action<PageApp, WebApplication> map, Action<HttpScopeBuilder>? scope = null, Action<LarderOptions>? options = null, Action<IServiceCollection>? services = null)
     {
-        var connection = kind is { } server ? (await TestServers.GetAsync(server)).ConnectionString : null;
+        var connection = kind is { } server ? (await TestServers.GetAsync(server)).PatientConnectionString : null;
         var app = await PageApp.StartAsync(
             map,
             scope,

@@ -9,6 +9,9 @@ public interface ITestServer : IAsyncDisposable
     /// <summary>How StackExchange.Redis connects to it.</summary>
     string ConnectionString { get; }
 
+    /// <summary>The same for tests that are not about time: an answer that the machine holds up for longer than the client waits by itself is one all the same.</summary>
+    string PatientConnectionString => $"{ConnectionString},syncTimeout=30000,asyncTimeout=30000";
+
     /// <summary>Removes all keys, on every node. Other tests may be using a shared server: prefer keys of your own.</summary>
     Task FlushAsync(CancellationToken cancellationToken = default);
 
