@@ -10,7 +10,10 @@ public static class LarderOutputCacheApplicationBuilderExtensions
     /// Stands in the place of <c>UseOutputCache</c>: pages of <c>[CacheRoute]</c> that are in memory are sent at once, and all other requests go on to the framework's output cache, which this adds
     /// too. Responses are the same. It belongs after <c>UseRouting</c>, <c>UseLarderScope</c>, <c>UseAuthentication</c> and <c>UseAuthorization</c>.
     /// </summary>
-    /// <remarks>The framework writes no log line for pages that are sent at once, and sets no <c>IOutputCacheFeature</c>. An application with base policies of its own (<c>OutputCacheOptions.AddBasePolicy</c>) has them asked for every request, by the framework.</remarks>
+    /// <remarks>
+    /// The framework writes no log line for pages that are sent at once, and sets no <c>IOutputCacheFeature</c>. Where an application has base policies of its own
+    /// (<c>OutputCacheOptions.AddBasePolicy</c>), the framework asks them for every request and serves all pages.
+    /// </remarks>
     /// <param name="app">The application.</param>
     /// <exception cref="InvalidOperationException"><c>AddOutputCaching</c> was not called.</exception>
     public static IApplicationBuilder UseLarderOutputCache(this IApplicationBuilder app)
