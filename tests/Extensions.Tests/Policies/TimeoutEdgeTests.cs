@@ -79,10 +79,11 @@ public sealed class TimeoutEdgeTests : PolicyEdge
         await gate.Started;
         var joiner = cache.GetOrCreateAsync("key", (_, token) => own.LoadAsync(token), new CacheEntryPolicy { HardTimeout = TimeSpan.FromMilliseconds(600) }).AsTask();
         _time.Advance(TimeSpan.FromMilliseconds(500));
+        var before = await WatchingAsync();
         await cache.RemoveByTagAsync("late");
         gate.Answer("old");
         await leader;
-        await WaitingForAsync(own);
+        await WaitingForAsync(own, before);
         Assert.False(joiner.IsCompleted);
 
         _time.Advance(TimeSpan.FromMilliseconds(100));
@@ -100,9 +101,10 @@ public sealed class TimeoutEdgeTests : PolicyEdge
         var leader = cache.GetOrCreateAsync("key", (_, token) => gate.LoadAsync(token)).AsTask();
         await gate.Started;
         var joiner = cache.GetOrCreateAsync("key", (_, token) => own.LoadAsync(token), new CacheEntryPolicy { HardTimeout = TimeSpan.FromMilliseconds(300) }).AsTask();
+        var before = await WatchingAsync();
         gate.Answer(new Unwritable());
         await leader;
-        await WaitingForAsync(own);
+        await WaitingForAsync(own, before);
         Assert.False(joiner.IsCompleted);
 
         _time.Advance(TimeSpan.FromMilliseconds(300));
@@ -126,10 +128,17 @@ public sealed class TimeoutEdgeTests : PolicyEdge
         gate.Answer("unused");
     }
 
-    /// <summary>The caller runs its own factory and watches the clock; the other timer is the engine's.</summary>
-    private async Task WaitingForAsync<T>(GatedFactory<T> factory)
+    /// <summary>The caller waits for another's load and watches the clock; the other timer is the engine's. Says how many there have been.</summary>
+    private async Task<int> WatchingAsync()
+    {
+        await _time.WaitForTimersAsync(2);
+        return _time.CreatedTimers;
+    }
+
+    /// <summary>The caller runs its own factory and watches the clock by another timer, which may come after the factory's start, and before the end of the timer by which it waited.</summary>
+    private async Task WaitingForAsync<T>(GatedFactory<T> factory, int timersBefore)
     {
         await factory.Started;
-        await _time.WaitForTimersAsync(2);
+        await Poll.UntilAsync(() => _time.CreatedTimers > timersBefore, "the caller watches the clock again");
     }
 }

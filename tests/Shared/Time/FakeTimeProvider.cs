@@ -18,6 +18,7 @@ public sealed class FakeTimeProvider : TimeProvider
 
     private readonly List<FakeTimer> _timers = [];
     private TimeSpan _elapsed;
+    private int _created;
     private DateTimeOffset _wallStart;
     private long _sequence;
 
@@ -47,6 +48,9 @@ public sealed class FakeTimeProvider : TimeProvider
             }
         }
     }
+
+    /// <summary>How many timers have been made so far: one that takes the place of another is told from it.</summary>
+    public int CreatedTimers => Volatile.Read(ref _created);
 
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
@@ -113,6 +117,7 @@ public sealed class FakeTimeProvider : TimeProvider
         ArgumentNullException.ThrowIfNull(callback);
         var timer = new FakeTimer(this, callback, state);
         timer.Change(dueTime, period);
+        Interlocked.Increment(ref _created);
         return timer;
     }
 
