@@ -139,10 +139,25 @@ public sealed class LarderStatusTests
 
         // Where time stands still no timeout ends a wait, so a start that ends has not waited for the server.
         var services = Services(new TestLog(), larder => larder.UseRedis(_ => new TaskCompletionSource<IConnectionMultiplexer>().Task));
-        services.AddSingleton<TimeProvider>(new FakeTimeProvider());
-        await using (var never = services.BuildServiceProvider())
+        var time = new FakeTimeProvider();
+        services.AddSingleton<TimeProvider>(time);
+        var never = services.BuildServiceProvider();
+        try
         {
             await StartAsync(never).WaitAsync(Poll.DefaultDeadline);
+        }
+        finally
+        {
+            // To end, the cache gives its last word to the other nodes some time.
+            var ending = never.DisposeAsync().AsTask();
+            await Poll.UntilAsync(
+                () =>
+                {
+                    time.Advance(TimeSpan.FromSeconds(1));
+                    return ending.IsCompleted;
+                },
+                "the cache ends");
+            await ending;
         }
 
         await using var provider = Services(log, larder => larder.UseRedis($"redis://:s3cr3t-{Guid.Empty}@127.0.0.1:{server.Port}/1?timeout=1")).BuildServiceProvider();
