@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
 using Larder.Tests.Shared;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -14,12 +17,17 @@ namespace Larder.Tests;
 /// <summary>How the middleware itself behaves without this package, where this package relies on it or mends it.</summary>
 public sealed class MiddlewareFactsTests
 {
-    private static async Task<WebApplication> StartAsync(Action<WebApplication> map, Action<WebApplication>? pipeline = null)
+    private static async Task<WebApplication> StartAsync(Action<WebApplication> map, Action<WebApplication>? pipeline = null, IOutputCacheStore? store = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseTestServer();
         builder.Logging.ClearProviders();
         builder.Services.AddOutputCache();
+        if (store is not null)
+        {
+            builder.Services.AddSingleton(store);
+        }
+
         builder.Services.AddResponseCompression(options => options.Providers.Add<GzipCompressionProvider>());
         var app = builder.Build();
         app.UseRouting();
@@ -181,6 +189,88 @@ public sealed class MiddlewareFactsTests
 
         // See ContentETagTests for this package's side.
         Assert.Equal((200, "body"), (await GetAsync(app, http => http.Request.Headers.IfNoneMatch = "\"one\"")) switch { var run => (run.Status, run.Body) });
+    }
+
+    [Fact]
+    public async Task A_request_that_wants_no_cache_gets_the_page()
+    {
+        static void Ask(HttpContext http) => http.Request.Headers.CacheControl = "no-cache";
+        await using var framework = await StartAsync(web => web.MapGet("/p", () => $"{Guid.NewGuid()}").CacheOutput());
+        Assert.Equal((await GetAsync(framework)).Body, (await GetAsync(framework, Ask)).Body);
+
+        // The same here: a client has no say in how much the application computes.
+        await using var larder = await PageApp.StartAsync((_, web) => web.MapGet("/p", () => $"{Guid.NewGuid()}").CacheRoute());
+        Assert.Equal((await larder.GetAsync("/p")).Body, (await larder.GetAsync("/p", configure: Ask)).Body);
+    }
+
+    [Fact]
+    public async Task Only_the_array_of_a_page_is_asked_for()
+    {
+        var store = new ListedStore();
+        await using var app = await StartAsync(web => web.MapGet("/p", () => "body").CacheOutput(), store: store);
+        await GetAsync(app);
+
+        // See StoreContract for this package's side: A_hit_in_memory_is_the_very_array, A_pipe_gets_the_bytes_too.
+        Assert.NotEqual("", (await GetAsync(app)).Headers.Age.ToString());
+        Assert.Equal(["GetAsync", "SetAsync of a buffer", "GetAsync"], store.Calls);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_ends_the_look_of_others_too_in_the_framework()
+    {
+        var parked = 0;
+        var store = new ListedStore();
+        await using var app = await StartAsync(
+            web => web.MapGet("/p", () => $"{Guid.NewGuid()}").CacheOutput(),
+            web => web.Use((context, next) =>
+            {
+                var rest = next(context);
+                Interlocked.Increment(ref parked);
+                return rest;
+            }).UseOutputCache(),
+            store);
+        var stored = await GetAsync(app);
+        store.Hold = token => Task.Delay(Timeout.Infinite, token);
+        using var leaving = new CancellationTokenSource();
+        var first = GetAsync(app, cancellationToken: leaving.Token);
+        await Poll.UntilAsync(() => Volatile.Read(ref parked) == 2, "the first looks");
+        var second = GetAsync(app);
+        await Poll.UntilAsync(() => Volatile.Read(ref parked) == 3, "the second waits for what the first finds");
+        Assert.Equal(["GetAsync", "SetAsync of a buffer", "GetAsync"], store.Calls);
+        await leaving.CancelAsync();
+        _ = await Record.ExceptionAsync(() => first);
+
+        // The page is there, and it is computed nevertheless. See LookUpTests for this package's side.
+        Assert.NotEqual(stored.Body, (await second).Body);
+    }
+
+    private sealed class ListedStore : IOutputCacheBufferStore
+    {
+        private readonly ConcurrentDictionary<string, byte[]> _pages = new();
+
+        public ConcurrentQueue<string> Calls { get; } = [];
+
+        public Func<CancellationToken, Task> Hold { get; set; } = _ => Task.CompletedTask;
+
+        public async ValueTask<byte[]?> GetAsync(string key, CancellationToken cancellationToken)
+        {
+            Calls.Enqueue("GetAsync");
+            await Hold(cancellationToken);
+            return _pages.GetValueOrDefault(key);
+        }
+
+        public ValueTask SetAsync(string key, ReadOnlySequence<byte> value, ReadOnlyMemory<string> tags, TimeSpan validFor, CancellationToken cancellationToken)
+        {
+            Calls.Enqueue("SetAsync of a buffer");
+            _pages[key] = value.ToArray();
+            return default;
+        }
+
+        public ValueTask<bool> TryGetAsync(string key, PipeWriter destination, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask SetAsync(string key, byte[] value, string[]? tags, TimeSpan validFor, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask EvictByTagAsync(string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 
     private sealed class LatePolicy : IOutputCachePolicy
