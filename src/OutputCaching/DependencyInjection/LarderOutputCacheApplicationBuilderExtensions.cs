@@ -7,7 +7,7 @@ namespace Microsoft.AspNetCore.Builder;
 public static class LarderOutputCacheApplicationBuilderExtensions
 {
     /// <summary>
-    /// Stands in the place of <c>UseOutputCache</c>: pages of <c>[CacheRoute]</c> that are in memory are sent at once, and all other requests go on to the framework's output cache, which this adds
+    /// Stands in the place of <c>UseOutputCache</c>: pages of <c>[CacheRoute]</c> that are in memory and have a body are sent at once, and all other requests go on to the framework's output cache, which this adds
     /// too. Responses are the same. It belongs after <c>UseRouting</c>, <c>UseLarderScope</c>, <c>UseAuthentication</c> and <c>UseAuthorization</c>.
     /// </summary>
     /// <remarks>

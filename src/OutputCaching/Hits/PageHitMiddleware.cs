@@ -8,7 +8,7 @@ namespace Larder.Http;
 
 /// <summary>
 /// Stands right before the framework's output cache and answers requests whose page is in memory. Whatever is more than that (a page to be computed, fetched or renewed, a client that has a copy
-/// already, policies of the framework's beside the route's) goes on to it.
+/// already, a page without a body, policies of the framework's beside the route's) goes on to it.
 /// </summary>
 /// <remarks>
 /// What the framework's middleware does with a page that our store gives it is done here with the same page, without what it needs to serve pages of any store: a key for the store, locks by that key,
@@ -38,13 +38,15 @@ internal sealed class PageHitMiddleware(RequestDelegate next, CacheRoutePolicy p
         }
 
         var look = policy.Look(route, context, NoRules);
-        if (look.Found is { } found && found.Response is { } response)
+
+        // A response without a body has not begun when this returns and may yet become another one, in whose headers nothing may be said of this page. The framework's way says it when it begins.
+        if (look.Found is { } found && found.Response is { Body.IsEmpty: false } response)
         {
             context.Response.StatusCode = found.Status;
             var headers = context.Response.Headers;
             response.CopyTo(headers);
             policy.WriteHit(headers, found);
-            return response.Body.IsEmpty ? Task.CompletedTask : WriteAsync(context, response.Body);
+            return WriteAsync(context, response.Body);
         }
 
         // The policy takes it before this call returns, because nothing between here and there awaits. If anything did, it would look again.
@@ -74,7 +76,8 @@ internal sealed class PageHitMiddleware(RequestDelegate next, CacheRoutePolicy p
     {
         try
         {
-            var target = context.Response.Body;
+            // The writer and not the stream, because it flushes what others have put between here and the client.
+            var target = context.Response.BodyWriter;
             var aborted = context.RequestAborted;
             for (; body.Length > SliceLength; body = body[SliceLength..])
             {

@@ -74,7 +74,12 @@ internal sealed class CacheStatus
         var headers = _http.Response.Headers;
         if (_hit is { } page)
         {
-            WriteHit(headers, page, _clock, _isSent, _request is { IsCollapsed: true });
+            // Where something outside of the cache has failed before the response began, an error has taken the page's place.
+            if (_http.Response.StatusCode == page.Status || _http.Response.StatusCode == StatusCodes.Status304NotModified)
+            {
+                WriteHit(headers, page, _clock, _isSent, _request is { IsCollapsed: true });
+            }
+
             return;
         }
 
