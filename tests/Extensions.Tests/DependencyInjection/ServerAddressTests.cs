@@ -144,4 +144,20 @@ public sealed class ServerAddressTests
         Assert.False(options.AbortOnConnectFail);
         Assert.Same(BacklogPolicy.FailFast, options.BacklogPolicy);
     }
+
+    [Theory]
+    [InlineData("redis://h", 500)]
+    [InlineData("redis://h?timeout=10", 500)]
+    [InlineData("rediss://h", 2_500)]
+    [InlineData("rediss://h?timeout=10", 5_000)]
+    [InlineData("rediss://h?timeout=0.2", 500)]
+    [InlineData("h:1,ssl=true,connectTimeout=8000", 4_000)]
+    public void A_connection_in_the_making_has_the_time_that_a_handshake_may_take(string text, int milliseconds)
+    {
+        var options = ServerAddress.Parse(text);
+        ServerAddress.ApplyDefaults(options);
+
+        Assert.False(options.ReconnectRetryPolicy.ShouldRetry(0, milliseconds - 1));
+        Assert.True(options.ReconnectRetryPolicy.ShouldRetry(0, milliseconds));
+    }
 }
