@@ -27,6 +27,19 @@ internal sealed class PageHitMiddleware(RequestDelegate next, CacheRoutePolicy p
 
     public Task InvokeAsync(HttpContext context)
     {
+        try
+        {
+            return AnswerAsync(context);
+        }
+        catch (Exception exception)
+        {
+            // The framework fails by its task. Middleware outside that undoes something when the task ends relies on there being one.
+            return Task.FromException(exception);
+        }
+    }
+
+    private Task AnswerAsync(HttpContext context)
+    {
         if (FindRoute(context) is not { } route
             || context.Features.Find<PageFeature>() is not { } page
 

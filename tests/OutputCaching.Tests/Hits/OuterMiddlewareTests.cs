@@ -143,4 +143,20 @@ public sealed class OuterMiddlewareTests
         Assert.Equal(("\"page\"", "a=b", "0"), (hit.Headers.ETag.ToString(), hit.Headers.SetCookie.ToString(), hit.Headers.Age.ToString()));
         Assert.Equal("", (await app.GetAsync("/p")).Headers.SetCookie.ToString());
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_fails_in_the_cache_fails_by_the_task_that_others_wait_for(bool isAhead)
+    {
+        Task? failing = null;
+        await using var app = await PageApp.StartAsync((_, web) => web.MapGet("/p", () => "page").CacheRoute(route => route.KeyBy = _ => throw new InvalidOperationException("no key")), pipeline: web =>
+        {
+            web.Use((http, next) => failing = next(http));
+            UseCache(web, isAhead);
+        });
+
+        Assert.Equal("no key", (await Assert.ThrowsAsync<InvalidOperationException>(() => app.GetAsync("/p"))).Message);
+        Assert.Equal("no key", (await Assert.ThrowsAsync<InvalidOperationException>(() => Assert.IsType<Task>(failing, exactMatch: false))).Message);
+    }
 }
