@@ -93,8 +93,7 @@ internal sealed class RedisCounts(RedisConnection connection)
     /// <summary>The new value, or null if it would not fit.</summary>
     public async Task<long?> AddAsync(string key, long stamp, long amount, TimeSpan expiration, bool sliding)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        var result = (string?)await database.ScriptEvaluateAsync(Add, [Name(key, "count", stamp)], [amount, Milliseconds(expiration), sliding ? "1" : "0"]).ConfigureAwait(false);
+        var result = (string?)await connection.EvaluateAsync(Add, [Name(key, "count", stamp)], [amount, Milliseconds(expiration), sliding ? "1" : "0"]).ConfigureAwait(false);
         return result == "overflow" ? null : long.Parse(result!, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
     }
 
@@ -106,15 +105,13 @@ internal sealed class RedisCounts(RedisConnection connection)
 
     public async Task<bool> ResetAsync(string key, long stamp)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return (long)await database.ScriptEvaluateAsync(Reset, [Name(key, "count", stamp)]).ConfigureAwait(false) == 1;
+        return (long)await connection.EvaluateAsync(Reset, [Name(key, "count", stamp)]).ConfigureAwait(false) == 1;
     }
 
     public async Task<WindowState> AcquireAsync(WindowKind kind, string key, long stamp, int permits, int limit, TimeSpan window)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
         var (script, suffix) = kind == WindowKind.Fixed ? (AcquireFixed, "fixed") : (AcquireSliding, "sliding");
-        var answer = (long[]?)await database.ScriptEvaluateAsync(
+        var answer = (long[]?)await connection.EvaluateAsync(
             script, [Name(key, suffix, stamp)], [Math.Max(permits, 1), permits, limit, Milliseconds(window)]).ConfigureAwait(false);
         return new WindowState(answer![0] == 1, answer[1], answer[2], answer[3]);
     }

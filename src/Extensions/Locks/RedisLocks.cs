@@ -66,8 +66,7 @@ internal sealed class RedisLocks(RedisConnection connection) : ILockServer
 
     public async Task<LockAnswer> TryAcquireAsync(string key, long owner, TimeSpan lease, bool waits)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        var result = await database.ScriptEvaluateAsync(
+        var result = await connection.EvaluateAsync(
             Acquire, [LockKey(key), $"{{{key}}}:fence"], [Text(owner), Milliseconds(lease), waits ? "1" : "0", Milliseconds(FenceLife)]).ConfigureAwait(false);
         return result.Resp2Type == ResultType.Integer
             ? new LockAnswer(0, (long)result is >= 0 and var left ? TimeSpan.FromMilliseconds(left) : TimeSpan.MaxValue)
@@ -76,14 +75,12 @@ internal sealed class RedisLocks(RedisConnection connection) : ILockServer
 
     public async Task<bool> RenewAsync(string key, long owner, TimeSpan lease)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return (long)await database.ScriptEvaluateAsync(Renew, [LockKey(key)], [Text(owner), Milliseconds(lease)]).ConfigureAwait(false) == 1;
+        return (long)await connection.EvaluateAsync(Renew, [LockKey(key)], [Text(owner), Milliseconds(lease)]).ConfigureAwait(false) == 1;
     }
 
     public async Task<bool> ReleaseAsync(string key, long owner)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return (long)await database.ScriptEvaluateAsync(Release, [LockKey(key)], [Text(owner)]).ConfigureAwait(false) == 2;
+        return (long)await connection.EvaluateAsync(Release, [LockKey(key)], [Text(owner)]).ConfigureAwait(false) == 2;
     }
 
     private static RedisKey LockKey(string key) => $"{{{key}}}:lock";

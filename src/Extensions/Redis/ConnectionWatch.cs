@@ -36,6 +36,9 @@ internal sealed class ConnectionWatch : IDisposable
     /// <inheritdoc cref="Backplane.IBackplaneTransport.Restored"/>
     public event Action? Restored;
 
+    /// <summary>A server has first referred to another one, which has taken over from it: the client may not know yet what the two are.</summary>
+    public event Action? TakenOver;
+
     /// <summary>Begins to watch. To be called before anyone else is given the connection.</summary>
     public void Begin(IConnectionMultiplexer multiplexer)
     {
@@ -157,6 +160,7 @@ internal sealed class ConnectionWatch : IDisposable
             _hasLost = true;
         }
 
+        TakenOver?.Invoke();
         Interrupted?.Invoke("another server has taken over slots of the cluster");
         Restored?.Invoke();
     }

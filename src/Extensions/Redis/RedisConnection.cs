@@ -12,12 +12,14 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
     private readonly bool _owned;
     private readonly Lock _lock = new();
     private Task<IConnectionMultiplexer>? _connecting;
+    private Task? _asking;
     private bool _disposed;
 
     public RedisConnection(Func<Task<IConnectionMultiplexer>> connect, bool owned)
     {
         _connect = connect;
         _owned = owned;
+        Watch.TakenOver += () => _ = AskForRolesAsync();
     }
 
     /// <summary>What becomes of the connection.</summary>
@@ -43,6 +45,25 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
     }
 
     public async ValueTask<IDatabase> DatabaseAsync() => (await GetAsync().ConfigureAwait(false)).GetDatabase();
+
+    /// <summary>Runs a script at the master of its keys.</summary>
+    /// <remarks>
+    /// The client may take a new master for a replica, or an old one for the master, until it asks next, up to a minute later: it sends scripts to a server that may not write, and gets no reference to
+    /// the one that may, because it has told that server that it wants to read there. So it is made to ask, and the script is sent again. The first time it has written nothing: a replica takes no write.
+    /// </remarks>
+    public async Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[]? values = null)
+    {
+        var database = await DatabaseAsync().ConfigureAwait(false);
+        try
+        {
+            return await database.ScriptEvaluateAsync(script, keys, values).ConfigureAwait(false);
+        }
+        catch (RedisServerException exception) when (exception.Message.StartsWith("READONLY", StringComparison.Ordinal))
+        {
+            await AskForRolesAsync().ConfigureAwait(false);
+            return await database.ScriptEvaluateAsync(script, keys, values).ConfigureAwait(false);
+        }
+    }
 
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
@@ -72,6 +93,40 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
             catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException or System.Net.Sockets.SocketException)
             {
                 // Never connected: nothing to close.
+            }
+        }
+    }
+
+    // Of several that want to know at once, one has the client ask. Never fails.
+    private Task AskForRolesAsync()
+    {
+        lock (_lock)
+        {
+            if (_disposed)
+            {
+                return Task.CompletedTask;
+            }
+
+            if (_asking is null or { IsCompleted: true })
+            {
+                using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+                {
+                    _asking = Task.Run(AskAsync);
+                }
+            }
+
+            return _asking;
+        }
+
+        async Task AskAsync()
+        {
+            try
+            {
+                await (await GetAsync().ConfigureAwait(false)).ConfigureAsync().ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException or System.Net.Sockets.SocketException)
+            {
+                // It is asked again when it next matters.
             }
         }
     }

@@ -206,9 +206,5 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     // A stamp always ends some day; one that stood for ever could never be given back.
     private static RedisValue StampMilliseconds(TimeSpan span) => (long)Math.Min(span.TotalMilliseconds, LongestExpiration.TotalMilliseconds);
 
-    private async Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values)
-    {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return await database.ScriptEvaluateAsync(script, keys, values).ConfigureAwait(false);
-    }
+    private Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) => connection.EvaluateAsync(script, keys, values);
 }

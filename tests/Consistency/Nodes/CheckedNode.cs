@@ -16,6 +16,9 @@ internal abstract class CheckedNode : IAsyncDisposable
     /// <summary>Ends when the node takes part: connected, subscribed, hearing.</summary>
     public abstract Task ReadyAsync();
 
+    /// <summary>How many invalidations it has acknowledged and could not tell the server or the others yet.</summary>
+    public abstract int Untold { get; }
+
     /// <summary>How many loads are under way, those in the background included.</summary>
     public abstract int LoadsUnderWay { get; }
 

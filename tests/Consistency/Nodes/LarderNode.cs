@@ -64,6 +64,8 @@ internal sealed class LarderNode : CheckedNode
 
     public override Task ReadyAsync() => Poll.UntilAsync(() => _engine.IsTrusted, "the node hears itself");
 
+    public override int Untold => _engine.PendingCount;
+
     public override int LoadsUnderWay => _engine.Flights.Count + _engine.RefreshCount;
 
     public override ValueTask DisposeAsync() => _services.DisposeAsync();

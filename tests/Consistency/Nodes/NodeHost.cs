@@ -36,19 +36,15 @@ internal sealed class NodeHost : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _running;
+
+        // What was invalidated while the server was away is promised for when it is back, and the client may take its time to find it.
+        await WaitAsync(() => _node.Untold == 0, TimeSpan.FromMinutes(1), () => $"{_node.Untold} invalidations have not been told a minute after the last one");
     }
 
     public async Task ReadAllAsync()
     {
         await _readers[0].ReadAllAsync();
-        try
-        {
-            await Poll.UntilAsync(() => _node.LoadsUnderWay == 0, "all loads have ended", TimeSpan.FromSeconds(10));
-        }
-        catch (TimeoutException)
-        {
-            _readers[0].History.Failures.Add($"node {_number}: {_node.LoadsUnderWay} loads are under way at the end");
-        }
+        await WaitAsync(() => _node.LoadsUnderWay == 0, TimeSpan.FromSeconds(10), () => $"{_node.LoadsUnderWay} loads are under way at the end");
     }
 
     public History Collect()
@@ -69,5 +65,17 @@ internal sealed class NodeHost : IAsyncDisposable
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _node.DisposeAsync();
         _stop.Dispose();
+    }
+
+    private async Task WaitAsync(Func<bool> condition, TimeSpan atMost, Func<string> failure)
+    {
+        try
+        {
+            await Poll.UntilAsync(condition, "the node has come to an end", atMost);
+        }
+        catch (TimeoutException)
+        {
+            _readers[0].History.Failures.Add($"node {_number}: {failure()}");
+        }
     }
 }

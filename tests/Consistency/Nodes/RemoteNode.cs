@@ -20,7 +20,7 @@ internal sealed class RemoteNode(NodeSettings settings, int number, string sourc
     public override async Task StopAsync()
     {
         await _process.SayAsync("stop");
-        await _process.HearAsync("stopped");
+        await _process.HearAsync("stopped", TimeSpan.FromMinutes(2));
     }
 
     public override async Task ReadAllAsync()

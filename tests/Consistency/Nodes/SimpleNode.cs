@@ -17,6 +17,8 @@ internal sealed class SimpleNode(NodeSettings settings, SimpleStore store) : Che
 
     public override Task ReadyAsync() => Task.CompletedTask;
 
+    public override int Untold => 0;
+
     public override int LoadsUnderWay => 0;
 
     public override ValueTask DisposeAsync() => default;
