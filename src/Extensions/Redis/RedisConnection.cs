@@ -48,8 +48,9 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
 
     /// <summary>Runs a script at the master of its keys.</summary>
     /// <remarks>
-    /// The client may take a new master for a replica, or an old one for the master, until it asks next, up to a minute later: it sends scripts to a server that may not write, and gets no reference to
-    /// the one that may, because it has told that server that it wants to read there. So it is made to ask, and the script is sent again. The first time it has written nothing: a replica takes no write.
+    /// In a cluster the client may take a new master for a replica, or an old one for the master, until it asks next, up to a minute later: it sends scripts to a server that may not write, and gets no
+    /// reference to the one that may, because it has told that server that it wants to read there. So it is made to ask, and the script is sent again. The first time it has written nothing: a replica
+    /// takes no write. Elsewhere there is no other server to find this way, and a client that has learned that its only server is a replica would think so for a minute after it no longer is.
     /// </remarks>
     public async Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[]? values = null)
     {
@@ -58,7 +59,7 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
         {
             return await database.ScriptEvaluateAsync(script, keys, values).ConfigureAwait(false);
         }
-        catch (RedisServerException exception) when (exception.Message.StartsWith("READONLY", StringComparison.Ordinal))
+        catch (RedisServerException exception) when (exception.Message.StartsWith("READONLY", StringComparison.Ordinal) && database.Multiplexer.HashSlot(keys[0]) >= 0)
         {
             await AskForRolesAsync().ConfigureAwait(false);
             return await database.ScriptEvaluateAsync(script, keys, values).ConfigureAwait(false);
