@@ -27,7 +27,7 @@ internal static partial class ServerAddress
         FormatException Refuse(string fault) => new($"{setting}: '{(url.Success ? ServerText.OfUrl(scheme, rest) : ServerText.OfConfiguration(text))}' {fault}");
     }
 
-    /// <summary>What every connection of Larder's own is set to, unless the address says otherwise.</summary>
+    /// <summary>What every connection of Larder's own is set to whatever the address says, but for the client's name.</summary>
     public static void ApplyDefaults(ConfigurationOptions options)
     {
         // A server that is away at start must not stop the application; a command must not wait for one to come back.

@@ -125,9 +125,9 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
             {
                 await (await GetAsync().ConfigureAwait(false)).ConfigureAsync().ConfigureAwait(false);
             }
-            catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException or System.Net.Sockets.SocketException)
+            catch (Exception)
             {
-                // It is asked again when it next matters.
+                // Whoever waits tries its command again, and has that one's failure. It is asked again when it next matters.
             }
         }
     }
