@@ -140,7 +140,7 @@ internal sealed class ChaosConnection(ChaosProxy proxy, Socket client) : IDispos
             }
 
             var allowed = toClient ? proxy.Allow(bytes.Length) : bytes.Length;
-            await SendAsync(to, bytes.AsMemory(0, allowed));
+            // Counted first: who has an answer must find it counted.
             if (toClient)
             {
                 proxy.CountToClient(allowed);
@@ -150,6 +150,7 @@ internal sealed class ChaosConnection(ChaosProxy proxy, Socket client) : IDispos
                 proxy.CountToServer(allowed);
             }
 
+            await SendAsync(to, bytes.AsMemory(0, allowed));
             if (allowed < bytes.Length)
             {
                 await _cut.CancelAsync();
