@@ -95,6 +95,7 @@ public sealed class ChaosProxyTests
         proxy.Mode = ChaosMode.BlackHole;
         await using var during = await RespConnection.OpenAsync(proxy.Port);
         Task[] answers = [before.ExecuteAsync(Ping), during.ExecuteAsync(Ping)];
+        await Poll.UntilAsync(() => proxy.SwallowedConnections == 2, "both questions are in the black hole");
         var silence = Task.Delay(200);
         Assert.Same(silence, await Task.WhenAny([.. answers, silence]));
         Assert.Equal(2, proxy.OpenConnections);

@@ -12,10 +12,14 @@ internal sealed class ChaosConnection(ChaosProxy proxy, Socket client) : IDispos
 
     private readonly Socket _server = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private readonly CancellationTokenSource _cut = new();
-    private volatile bool _swallowed;
+    private volatile bool _hasSwallowed;
 
     /// <summary>Whether one side lacks data that the other has sent, so that nothing sensible can follow.</summary>
-    internal bool HasSwallowed => _swallowed;
+    internal bool HasSwallowed
+    {
+        get => _hasSwallowed;
+        set => _hasSwallowed = value;
+    }
 
     /// <summary>Ends both sides with a reset.</summary>
     internal void Cut()
@@ -35,7 +39,7 @@ internal sealed class ChaosConnection(ChaosProxy proxy, Socket client) : IDispos
         try
         {
             client.NoDelay = true;
-            if (proxy.Mode == ChaosMode.BlackHole)
+            if (proxy.Swallows(this))
             {
                 await SwallowAsync();
                 return;
@@ -81,7 +85,6 @@ internal sealed class ChaosConnection(ChaosProxy proxy, Socket client) : IDispos
     /// <summary>Takes what the client sends until it gives up. Needs no server: it may be dead.</summary>
     private async Task SwallowAsync()
     {
-        _swallowed = true;
         var buffer = new byte[64 * 1024];
         while (await client.ReceiveAsync(buffer, _cut.Token) > 0)
         {
@@ -133,9 +136,8 @@ internal sealed class ChaosConnection(ChaosProxy proxy, Socket client) : IDispos
                 await Task.Delay(wait, _cut.Token);
             }
 
-            if (proxy.Mode == ChaosMode.BlackHole)
+            if (proxy.Swallows(this))
             {
-                _swallowed = true;
                 continue;
             }
 

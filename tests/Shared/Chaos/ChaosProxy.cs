@@ -52,6 +52,9 @@ public sealed class ChaosProxy : IAsyncDisposable
     /// <summary>How many connections are open.</summary>
     public int OpenConnections => _connections.Count;
 
+    /// <summary>How many connections have lost data in a black hole, and are open yet.</summary>
+    public int SwallowedConnections => _connections.Keys.Count(connection => connection.HasSwallowed);
+
     /// <summary>How many connections have been accepted so far.</summary>
     public long AcceptedConnections => Interlocked.Read(ref _accepted);
 
@@ -92,7 +95,20 @@ public sealed class ChaosProxy : IAsyncDisposable
     public static ChaosProxy Start(Server server, ChaosMode mode = ChaosMode.Forward) => Start(server.Port, mode);
 
     /// <summary>Starts a proxy in front of a port on the loopback address.</summary>
-    public static ChaosProxy Start(int serverPort, ChaosMode mode = ChaosMode.Forward) => new(serverPort) { Mode = mode };
+    public static ChaosProxy Start(int serverPort, ChaosMode mode = ChaosMode.Forward)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new ChaosProxy(serverPort) { Mode = mode };
+            }
+            catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse && attempt < 5)
+            {
+                // Somebody may take a port between the look and the start.
+            }
+        }
+    }
 
     /// <summary>Resets all open connections; new ones are welcome.</summary>
     public void DropConnections()
@@ -126,6 +142,16 @@ public sealed class ChaosProxy : IAsyncDisposable
         _ended.Dispose();
     }
 
+    /// <summary>Whether what the connection carries now falls into a black hole. If so that is noted in the same step: who ends the black hole finds either the note, and cuts, or nothing lost.</summary>
+    internal bool Swallows(ChaosConnection connection)
+    {
+        lock (_gate)
+        {
+            connection.HasSwallowed |= _mode == ChaosMode.BlackHole;
+            return _mode == ChaosMode.BlackHole;
+        }
+    }
+
     internal void CountToServer(int bytes) => Interlocked.Add(ref _toServer, bytes);
 
     internal void CountToClient(int bytes) => Interlocked.Add(ref _toClient, bytes);
@@ -152,14 +178,34 @@ public sealed class ChaosProxy : IAsyncDisposable
 
     private void StartListening()
     {
-        _listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        _listener.Bind(new IPEndPoint(IPAddress.Loopback, Port));
-        _listener.Listen(512);
-        _accepting = Task.WhenAll(_accepting, AcceptAsync(_listener));
+        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            listener.Bind(new IPEndPoint(IPAddress.Loopback, Port));
+            listener.Listen(512);
+        }
+        catch
+        {
+            listener.Dispose();
+            throw;
+        }
+
+        _listener = listener;
+        _accepting = Task.WhenAll(_accepting, AcceptAsync(listener));
     }
 
     private void StopListening()
     {
+        try
+        {
+            // Closing is not enough: a process that is being started at this moment holds a copy until it has begun, and the system goes on accepting for as long.
+            _listener?.Shutdown(SocketShutdown.Both);
+        }
+        catch (SocketException)
+        {
+            // Some systems know no such thing for a listener.
+        }
+
         _listener?.Dispose();
         _listener = null;
     }
