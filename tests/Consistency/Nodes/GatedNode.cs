@@ -17,7 +17,8 @@ internal sealed class GatedNode : IAsyncDisposable
 
     public GatedNode(MemoryServer server, MemoryBus bus, Action<LarderOptions>? configure = null, ILogger? logger = null)
     {
-        var options = new LarderOptions();
+        // What is laid out here call by call is not about time: a call that the machine holds up for half a second would pass for one that is not answered, and go another way.
+        var options = new LarderOptions { SecondLevelTimeout = TimeSpan.FromMinutes(1) };
         configure?.Invoke(options);
         Level = new HookedSecondLevel(server.Connect());
         Transport = new HookedTransport(bus.Connect());
