@@ -10,7 +10,7 @@ public sealed class LostStampTests : Stage
     public async Task A_node_that_knows_a_stamp_the_server_has_lost_shares_entries_with_one_that_does_not()
     {
         Assert.Equal(1, await ReadAsync(One));
-        Server.Flush();
+        Server.Evict();
         await using var late = new GatedNode(Server, Bus);
         await Poll.UntilAsync(() => late.Engine.IsTrusted, "the late node hears itself");
 
@@ -43,7 +43,7 @@ public sealed class LostStampTests : Stage
         Assert.Equal(1, await ReadAsync(Two, tags: ["tag"]));
         Raise();
         await One.Cache.RemoveByTagAsync("tag");
-        Server.Flush();
+        Server.Evict();
         Assert.Equal(2, await ReadAsync(One, tags: ["tag"]));
         await Poll.UntilAsync(async () => await ReadAsync(Two, tags: ["tag"]) == 2, "the other node hears of it", TimeSpan.FromSeconds(3));
     }

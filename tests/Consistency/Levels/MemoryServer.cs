@@ -19,14 +19,14 @@ internal sealed class MemoryServer
 
     public SecondLevel Connect() => new Level(this);
 
-    public void Flush()
+    /// <summary>All keys go, as under a want of memory. The count stays: were it lost too, the nodes would sooner or later clear everything.</summary>
+    public void Evict()
     {
         lock (_lock)
         {
             _values.Clear();
             _leases.Clear();
             _stamps.Clear();
-            _count = 0;
         }
     }
 
@@ -40,7 +40,7 @@ internal sealed class MemoryServer
             {
                 lock (_lock)
                 {
-                    Flush();
+                    Evict();
                     foreach (var (key, value) in values)
                     {
                         _values[key] = value;
