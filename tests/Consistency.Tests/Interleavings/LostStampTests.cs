@@ -25,8 +25,7 @@ public sealed class LostStampTests : Stage
                 _ = await ReadAsync(pair % 2 == 0 ? One : late, key);
                 return Loads - before == 1;
             },
-            "the nodes agree",
-            TimeSpan.FromSeconds(5));
+            "the nodes agree");
         for (var i = 0; i < 10; i++)
         {
             var before = Loads;

@@ -129,13 +129,17 @@ public sealed class PromiseTests
     public async Task Entries_that_never_expire_are_shared()
     {
         await using var server = await TestServers.StartNewAsync(ServerKind.Redis);
-        await using var one = new PlainNode(server.ConnectionString);
-        await using var two = new PlainNode(server.ConnectionString);
+        await using var one = new PlainNode(server.ConnectionString, Patient);
+        await using var two = new PlainNode(server.ConnectionString, Patient);
+        await Task.WhenAll(one.ReadyAsync(), two.ReadyAsync());
         var forever = new HybridCacheEntryOptions { Expiration = TimeSpan.MaxValue };
         for (var i = 0; i < 20; i++)
         {
             Assert.Equal(1, await one.Cache.GetOrCreateAsync($"key {i}", _ => ValueTask.FromResult(1), forever, [$"tag {i}"]));
             Assert.Equal(1, await two.Cache.GetOrCreateAsync($"key {i}", _ => ValueTask.FromResult(2), forever, [$"tag {i}"]));
         }
+
+        // Who gets no answer in time, the first one over a new connection for instance, loads for itself.
+        static void Patient(LarderOptions options) => options.SecondLevelTimeout = TimeSpan.FromSeconds(20);
     }
 }

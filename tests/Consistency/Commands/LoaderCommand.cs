@@ -11,7 +11,9 @@ internal static class LoaderCommand
     {
         ChildProcess.DieWithParent();
         var lease = TimeSpan.FromMilliseconds(double.Parse(arguments[1], CultureInfo.InvariantCulture));
-        await using var node = new PlainNode(arguments[0], options => options.LeaseDuration = lease);
+
+        // Who gets no answer in time loads for itself. What is asked here is how often it is loaded when the server answers, however busy the machine is.
+        await using var node = new PlainNode(arguments[0], options => (options.LeaseDuration, options.SecondLevelTimeout) = (lease, TimeSpan.FromSeconds(20)));
         await node.ReadyAsync();
         Console.WriteLine("ready");
         while (await Console.In.ReadLineAsync() is { } line)

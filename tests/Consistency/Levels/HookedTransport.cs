@@ -34,7 +34,7 @@ internal sealed class HookedTransport : IBackplaneTransport
     public int InterruptedHandlers => Interrupted?.GetInvocationList().Length ?? 0;
 
     /// <summary>In place of the first attempts to subscribe.</summary>
-    public Func<Task>? Subscribing { get; set; }
+    public Func<Task>? Subscribing { get; init; }
 
     public void Interrupt() => Interrupted?.Invoke("a test");
 

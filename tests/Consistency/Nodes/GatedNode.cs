@@ -15,13 +15,14 @@ internal sealed class GatedNode : IAsyncDisposable
     private readonly ServiceProvider _services = new ServiceCollection().BuildServiceProvider();
     private readonly LarderMetrics _metrics = new(null);
 
-    public GatedNode(MemoryServer server, MemoryBus bus, Action<LarderOptions>? configure = null, ILogger? logger = null)
+    public GatedNode(MemoryServer server, MemoryBus bus, Action<LarderOptions>? configure = null, ILogger? logger = null, Func<Task>? subscribing = null)
     {
         // What is laid out here call by call is not about time: a call that the machine holds up for half a second would pass for one that is not answered, and go another way.
         var options = new LarderOptions { SecondLevelTimeout = TimeSpan.FromMinutes(1) };
         configure?.Invoke(options);
         Level = new HookedSecondLevel(server.Connect());
-        Transport = new HookedTransport(bus.Connect());
+        // Before the engine is, which subscribes at once.
+        Transport = new HookedTransport(bus.Connect()) { Subscribing = subscribing };
         Engine = new CacheEngine(options, TimeProvider.System, new Serializers(_services), Level, Transport, _metrics, logger ?? NullLogger.Instance);
         Cache = new ScopedHybridCache(Engine, CacheScope.Raw.WithTenant("acme"));
     }
