@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Larder.Tests.Shared;
@@ -9,6 +10,8 @@ public sealed class SentinelGroup : ITestServer
     public const string ServiceName = "larder";
 
     private const int SentinelCount = 3;
+
+    private static readonly TimeSpan FailoverAttempt = TimeSpan.FromSeconds(10);
 
     private readonly Server[] _servers;
     private readonly ServerProcess[] _sentinels;
@@ -82,8 +85,26 @@ public sealed class SentinelGroup : ITestServer
         var replica = await ReplicaAsync(cancellationToken);
         // Sentinels do not ask whether the replica has everything. Without this, what was written just before would be lost.
         await WaitUntilHealthyAsync(cancellationToken);
-        // Refused while the sentinels still wind up an earlier failover.
-        await Poll.UntilAsync(() => TryFailoverAsync(cancellationToken), "the sentinels accept a failover", null, cancellationToken);
+        var asked = default(long?);
+        await Poll.UntilAsync(
+            async () =>
+            {
+                if (await MasterAsync(cancellationToken) == replica)
+                {
+                    return true;
+                }
+
+                // Refused while they still wind up an earlier failover. One that a busy machine holds up for longer than its timeout they give up, each of its steps for itself.
+                if ((asked is null || Stopwatch.GetElapsedTime(asked.Value) > FailoverAttempt) && await TryFailoverAsync(cancellationToken))
+                {
+                    asked = Stopwatch.GetTimestamp();
+                }
+
+                return false;
+            },
+            $"the sentinels promote {replica.EndPoint}",
+            TimeSpan.FromSeconds(60),
+            cancellationToken);
         await WaitForMasterAsync(replica, cancellationToken);
         await WaitUntilHealthyAsync(cancellationToken);
         return replica;
