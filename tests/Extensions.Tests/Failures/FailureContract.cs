@@ -57,10 +57,10 @@ public abstract class FailureContract : IAsyncLifetime
 
         Assert.Equal((1, 0), (values.Calls, node.Engine.Flights.Count));
         await RecoverAsync();
-        await UntilAsync(async () => await ReadsAsync(node), "the server is read again");
 
-        Assert.Equal(2, await values.ReadAsync(node.Cache, "key"));
-        Assert.Equal(CacheResultKind.Missing, (await node.Cache.TryGetAsync<int>("missing")).Kind);
+        // The second load is the one that is answered: those that threw ran none.
+        Assert.Equal(2, await ReadAgainAsync(() => values.ReadAsync(node.Cache, "key")));
+        Assert.Equal(CacheResultKind.Missing, (await ReadAgainAsync(() => node.Cache.TryGetAsync<int>("missing"))).Kind);
     }
 
     [ContractFact]
@@ -162,6 +162,31 @@ public abstract class FailureContract : IAsyncLifetime
             return condition();
         },
         what);
+
+    /// <summary>What a read gives as soon as it does not throw.</summary>
+    /// <remarks>
+    /// Not just once any other has been answered: the client tells of each of its connections that it is back, one later than the other, and with each a server may have taken
+    /// over, which is not read until it has been told what was invalidated.
+    /// </remarks>
+    private async Task<T> ReadAgainAsync<T>(Func<ValueTask<T>> read)
+    {
+        T value = default!;
+        await UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    value = await read();
+                    return true;
+                }
+                catch (SecondLevelException)
+                {
+                    return false;
+                }
+            },
+            "the server is read again");
+        return value;
+    }
 
     private protected static async Task<bool> ReadsAsync(Node node)
     {
