@@ -70,7 +70,7 @@ public sealed class BackplaneBreakerTests : IAsyncLifetime
         Assert.InRange(Volatile.Read(ref hanging), 1, 10);
         Assert.Equal(Count, _engine.PendingCount);
         Assert.InRange(Volatile.Read(ref _removed), Count, int.MaxValue);
-        Assert.Equal(["backplane"], _metrics.OpenBreakers);
+        await OpensAsync("backplane");
         Assert.Empty(_told);
 
         _transport.Publishing = null;
@@ -113,7 +113,7 @@ public sealed class BackplaneBreakerTests : IAsyncLifetime
             await _cache.RemoveAsync($"key {i}");
         }
 
-        Assert.Equal(["second_level"], _metrics.OpenBreakers);
+        await OpensAsync("second_level");
         Assert.Equal((1, 0), (measured.Observe("larder.circuit_breaker.state second_level"), measured.Observe("larder.circuit_breaker.state backplane")));
     }
 
@@ -131,9 +131,9 @@ public sealed class BackplaneBreakerTests : IAsyncLifetime
             await _cache.RemoveAsync($"key {i}").AsTask().WaitAsync(TimeSpan.FromSeconds(30));
         }
 
-        // Three open it, and one or the other is under way at that moment.
+        // Three open it, of which one may be a heartbeat that was under way, and got through, when the silence began; and one or the other is under way at that moment.
         Assert.Equal(Count, _engine.PendingCount);
-        Assert.InRange(sequences.Count, 3, 10);
+        Assert.InRange(sequences.Count, 2, 10);
         _transport.Publishing = batch =>
         {
             sequences.Enqueue(batch.Sequence);
@@ -187,6 +187,13 @@ public sealed class BackplaneBreakerTests : IAsyncLifetime
     /// one time the clock has shown. They leave the sample.
     /// </summary>
     private void Age() => _time.Advance(TimeSpan.FromMinutes(10));
+
+    /// <summary>The failure that opens a breaker may have been the background's. Calls are refused from then on, some time before the breaker has said so.</summary>
+    private async Task OpensAsync(string breaker)
+    {
+        await Poll.UntilAsync(() => _metrics.OpenBreakers.Count != 0, "a breaker has opened");
+        Assert.Equal([breaker], _metrics.OpenBreakers);
+    }
 
     /// <summary>While the clock goes on, so that the breaker lets something through.</summary>
     private Task UntilAsync(Func<bool> condition, string what) => Poll.UntilAsync(
