@@ -21,7 +21,7 @@ public sealed class TakeoverTests
         await using var cluster = await TestServers.StartNewClusterAsync(kind);
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddLarder(options => options.SecondLevelTimeout = TimeSpan.FromSeconds(20)).UseRedis(cluster.ConnectionString);
+        services.AddLarder(options => options.SecondLevelTimeout = TimeSpan.FromSeconds(20)).UseRedis(((ITestServer)cluster).PatientConnectionString);
         await using var one = await CacheNode.StartAsync(services);
         await using var two = await CacheNode.StartAsync(services);
         var counters = one.Services.GetRequiredService<ICacheCounters>();

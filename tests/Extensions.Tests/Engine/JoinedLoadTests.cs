@@ -39,7 +39,7 @@ public sealed class JoinedLoadTests : IAsyncDisposable
     [Fact]
     public async Task Who_only_looks_and_joined_another_whose_value_cannot_be_read_back_finds_nothing()
     {
-        await using var engine = TestEngine.Create(_level, null, register: Register);
+        await using var engine = TestEngine.Create(_level, null, TestEngine.Patient, register: Register);
         var cache = new ScopedHybridCache(engine, CacheScope.Raw);
         await cache.SetAsync("key", new Note { Text = "stored" }, new() { Flags = HybridCacheEntryFlags.DisableLocalCacheWrite });
         var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

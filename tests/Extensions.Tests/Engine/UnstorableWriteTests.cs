@@ -17,7 +17,11 @@ public sealed class UnstorableWriteTests : IAsyncDisposable
     public UnstorableWriteTests()
     {
         _engine = TestEngine.Create(
-            _level, null, options => options.MaximumPayloadBytes = TooLarge.Length - 1, register: services => services.AddUnwritable());
+            _level, null, options =>
+            {
+                TestEngine.Patient(options);
+                options.MaximumPayloadBytes = TooLarge.Length - 1;
+            }, register: services => services.AddUnwritable());
         _cache = new ScopedHybridCache(_engine, CacheScope.Raw);
     }
 

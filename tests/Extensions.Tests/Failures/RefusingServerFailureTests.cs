@@ -141,7 +141,7 @@ public sealed class RefusingServerFailureTests : FailureContract
         _levels.Add(level);
         _transports.Add(transport);
         var metrics = new LarderMetrics(null);
-        var engine = TestEngine.Create(level, transport, configure, Clock, metrics: metrics);
+        var engine = TestEngine.Create(level, transport, TestEngine.Patient + configure, Clock, metrics: metrics);
         var node = new Node(new ScopedHybridCache(engine, CacheScope.Raw), metrics, engine.DisposeAsync);
         await Poll.UntilAsync(() => engine.IsTrusted, "the node hears itself");
         return node;
