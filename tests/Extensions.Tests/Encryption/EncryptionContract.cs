@@ -307,9 +307,20 @@ public abstract class EncryptionContract : LarderContract
     {
         var keys = new TestKeys { Current = _ => First, Delay = new TaskCompletionSource().Task };
         var node = await StartAsync(options => options.SecondLevelReadTimeout = TimeSpan.FromMilliseconds(200), larder => larder.Services.AddSingleton<ICacheKeyProvider>(keys));
+        async Task ReadAsync() => Assert.Equal(Secret, await node.Cache.GetOrCreateAsync($"{Guid.NewGuid()}", _ => new ValueTask<string>(Secret)).AsTask().WaitAsync(TimeSpan.FromSeconds(30)));
+
+        // On a busy machine the server may seem silent too, and what cannot be stored needs no key. With time it is asked again.
+        await Poll.UntilAsync(
+            async () =>
+            {
+                Clock.Advance(TimeSpan.FromSeconds(1));
+                await ReadAsync();
+                return keys.Calls != 0;
+            },
+            "the provider is asked");
         for (var i = 0; i < 20; i++)
         {
-            Assert.Equal(Secret, await node.Cache.GetOrCreateAsync($"key {i}", _ => new ValueTask<string>(Secret)).AsTask().WaitAsync(TimeSpan.FromSeconds(30)));
+            await ReadAsync();
         }
 
         // After some silences it is not asked each time.
