@@ -67,8 +67,9 @@ internal sealed class TlsEntrance : IAsyncDisposable
                 _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_ended.Token), _cut.Token));
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or InvalidOperationException)
         {
+            // The end. A listener that was stopped since it gave the last connection says "invalid operation".
         }
     }
 
