@@ -86,8 +86,9 @@ public sealed class RespConnection : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _answers.DisposeAsync();
+        // First what an answer may still be awaited from: its buffer would wait for that answer, and a test that has failed would hang instead.
         _client.Dispose();
+        await _answers.DisposeAsync();
     }
 
     private static int Length(string text) => int.Parse(text, CultureInfo.InvariantCulture);

@@ -22,7 +22,9 @@ internal static class Ports
         for (var attempt = 0; attempt < 1_000; attempt++)
         {
             var port = Random.Shared.Next(First, Last + 1);
-            if (IsFree(port) && IsFree(port + ClusterBusOffset) && Given.TryAdd(port, true))
+
+            // Given ones are not even looked at: to look is to listen, and a server that is just being started there again would find its port in use.
+            if (Given.TryAdd(port, true) && IsFree(port) && IsFree(port + ClusterBusOffset))
             {
                 return port;
             }
