@@ -86,6 +86,22 @@ public sealed class ChaosProxyTests
     }
 
     [ServerFact(ServerKind.Redis)]
+    public async Task A_connection_that_is_just_being_accepted_does_not_outlive_a_refusal_and_a_drop()
+    {
+        await using var proxy = ChaosProxy.Start(await TestServers.RedisAsync());
+        for (var round = 0; round < 50; round++)
+        {
+            // For the client it is open as soon as the system has taken it, which the proxy hears of later.
+            proxy.Mode = ChaosMode.Forward;
+            await using var connection = await RespConnection.OpenAsync(proxy.Port);
+            proxy.Mode = ChaosMode.Refuse;
+            proxy.DropConnections();
+
+            await Assert.ThrowsAnyAsync<IOException>(() => connection.ExecuteAsync(Ping));
+        }
+    }
+
+    [ServerFact(ServerKind.Redis)]
     public async Task A_black_hole_answers_nothing_on_old_and_new_connections_until_it_closes()
     {
         await using var proxy = ChaosProxy.Start(await TestServers.RedisAsync());

@@ -224,11 +224,21 @@ public sealed class ChaosProxy : IAsyncDisposable
                 return;
             }
 
-            Interlocked.Increment(ref _accepted);
-            var connection = new ChaosConnection(this, client);
-            var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _connections[connection] = RunAsync(connection, listed.Task);
-            listed.SetResult();
+            lock (_gate)
+            {
+                // Refused while it was being accepted. Who drops all connections after that would not find it, and it would live on.
+                if (_listener != listener)
+                {
+                    client.Dispose();
+                    return;
+                }
+
+                Interlocked.Increment(ref _accepted);
+                var connection = new ChaosConnection(this, client);
+                var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                _connections[connection] = RunAsync(connection, listed.Task);
+                listed.SetResult();
+            }
         }
     }
 
