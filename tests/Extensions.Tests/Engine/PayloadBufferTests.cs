@@ -15,8 +15,8 @@ public sealed class PayloadBufferTests
     [Fact]
     public void An_abandoned_buffer_does_not_go_back_to_the_pool()
     {
-        Assert.True(IsPooled(Written(abandon: false)));
-        Assert.False(IsPooled(Written(abandon: true)));
+        Assert.True(IsEverPooled(() => Written(abandon: false)));
+        Assert.False(IsEverPooled(() => Written(abandon: true)));
 
         static byte[] Written(bool abandon)
         {
@@ -35,19 +35,19 @@ public sealed class PayloadBufferTests
     [InlineData(false, true)]
     [InlineData(true, false)]
     public void The_buffer_of_a_value_that_is_set_is_kept_from_the_pool_unless_the_call_was_answered(bool answered, bool isKept) =>
-        Assert.Equal(!isKept, IsPooled(BufferOf("Set", hasLeases: false, answered, cache => cache.SetAsync("key", 1))));
+        Assert.Equal(!isKept, IsEverPooled(() => BufferOf("Set", hasLeases: false, answered, cache => cache.SetAsync("key", 1))));
 
     [Theory]
     [InlineData(false, true)]
     [InlineData(true, false)]
     public void The_buffer_of_a_load_is_kept_from_the_pool_unless_the_call_was_answered(bool answered, bool isKept) =>
-        Assert.Equal(!isKept, IsPooled(BufferOf("Set", hasLeases: false, answered, LoadAsync)));
+        Assert.Equal(!isKept, IsEverPooled(() => BufferOf("Set", hasLeases: false, answered, LoadAsync)));
 
     [Theory]
     [InlineData(false, true)]
     [InlineData(true, false)]
     public void The_buffer_of_a_load_with_a_lease_is_kept_from_the_pool_unless_the_call_was_answered(bool answered, bool isKept) =>
-        Assert.Equal(!isKept, IsPooled(BufferOf("SetLeased", hasLeases: true, answered, LoadAsync)));
+        Assert.Equal(!isKept, IsEverPooled(() => BufferOf("SetLeased", hasLeases: true, answered, LoadAsync)));
 
     private static async ValueTask LoadAsync(ScopedHybridCache cache) => Assert.Equal(1, await cache.GetOrCreateAsync("key", _ => new ValueTask<int>(1)));
 
@@ -69,6 +69,9 @@ public sealed class PayloadBufferTests
         Assert.True(MemoryMarshal.TryGetArray(memory, out var segment));
         return segment.Array!;
     }
+
+    /// <summary>Whether any of several goes back. Where memory is short the collector empties the pool, perhaps just now.</summary>
+    private static bool IsEverPooled(Func<byte[]> buffer) => Enumerable.Range(0, 20).Any(_ => IsPooled(buffer()));
 
     /// <summary>Whether the next ones to rent get the buffer.</summary>
     private static bool IsPooled(byte[] buffer)
