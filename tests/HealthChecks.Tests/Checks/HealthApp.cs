@@ -128,21 +128,8 @@ internal sealed class HealthApp : IAsyncDisposable
     public static bool Says(JsonElement answer, string probe, string status, string name = "larder") => Probe(answer, probe, name).GetProperty("status").GetString() == status;
 
     /// <summary>Waits until one probe gives a verdict, and says what it said.</summary>
-    public async Task<JsonElement> UntilAsync(string probe, string status, string name = "larder")
-    {
-        JsonElement said = default;
-        try
-        {
-            await Poll.UntilAsync(
-                async () => (said = await ProbeAsync(probe, name)).GetProperty("status").GetString() == status, $"the probe {probe} of {name} says {status}");
-        }
-        catch (TimeoutException exception)
-        {
-            throw new TimeoutException($"{exception.Message} It says {said}", exception);
-        }
-
-        return said;
-    }
+    public async Task<JsonElement> UntilAsync(string probe, string status, string name = "larder") =>
+        Probe(await UntilAsync((_, answer) => Says(answer, probe, status, name), $"the probe {probe} of {name} says {status}"), probe, name);
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 }

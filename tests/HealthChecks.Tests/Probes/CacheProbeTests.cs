@@ -24,7 +24,7 @@ public sealed class CacheProbeTests
                 && HealthApp.Says(answer, "server", "Healthy") && answer.GetProperty("status").GetString() == "Degraded",
             "messages alone are degraded");
         await app.Services.GetRequiredService<HybridCache>().SetAsync("key", "value");
-        await Poll.UntilAsync(async () => (await app.ProbeAsync("backplane")).GetProperty("pendingInvalidations").GetInt32() > 0, "an invalidation waits");
+        await app.UntilAsync((_, answer) => HealthApp.Probe(answer, "backplane").GetProperty("pendingInvalidations").GetInt32() > 0, "an invalidation waits");
 
         await server.CommandAsync("ACL", "SETUSER", "default", "+publish");
         await app.UntilAsync(HealthStatus.Healthy);
@@ -40,15 +40,9 @@ public sealed class CacheProbeTests
 
         await server.CommandAsync("ACL", "SETUSER", "default", "-subscribe");
         await server.DropClientsAsync();
-        await Poll.UntilAsync(
-            async () =>
-            {
-                var data = (await app.EntryAsync()).GetProperty("data");
-                return Says("server", "Healthy") && Says("breakers", "Healthy") && Says("roundTrip", "Healthy") && Says("backplane", "Degraded")
-                    && data.GetProperty("backplane").GetProperty("description").GetString() == "This node does not hear the others; it compares what it holds with the server.";
-
-                bool Says(string probe, string status) => data.GetProperty(probe).GetProperty("status").GetString() == status;
-            },
+        await app.UntilAsync(
+            (_, answer) => HealthApp.Says(answer, "server", "Healthy") && HealthApp.Says(answer, "breakers", "Healthy") && HealthApp.Says(answer, "roundTrip", "Healthy") && HealthApp.Says(answer, "backplane", "Degraded")
+                && HealthApp.Probe(answer, "backplane").GetProperty("description").GetString() == "This node does not hear the others; it compares what it holds with the server.",
             "everything but hearing works");
 
         await server.CommandAsync("ACL", "SETUSER", "default", "+subscribe");
@@ -127,6 +121,8 @@ public sealed class CacheProbeTests
             Assert.Equal("Degraded", (await app.ProbeAsync("outputCache")).GetProperty("status").GetString());
         }
 
+        // A check that is left in time may be so before its question is asked.
+        await Poll.UntilAsync(() => store.Stored > 0, "the store is asked");
         Assert.Equal(1, store.Stored);
         store.Hangs.SetResult();
         await app.UntilAsync(HealthStatus.Healthy);
