@@ -64,6 +64,7 @@ internal sealed partial class CatalogProcess : IAsyncDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    [GeneratedRegex(@"Now listening on: (http://\S+)")]
+    // To the end of the line, which may be being written.
+    [GeneratedRegex(@"Now listening on: (http://\S+)\s")]
     private static partial Regex Listening();
 }
