@@ -54,7 +54,7 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
   else
-    sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
+    sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
   fi
 }
 
@@ -80,7 +80,7 @@ install_servers_with_apt() {
   export DEBIAN_FRONTEND=noninteractive
   trap clean_up_apt EXIT
   keep_services_down
-  as_root apt-get update -q
+  apt_update
   has_redis || apt_install redis-server
   if ! has_valkey; then
     if ! has_candidate valkey-server; then
@@ -92,7 +92,7 @@ install_servers_with_apt() {
 
 install_browser_with_apt() {
   export DEBIAN_FRONTEND=noninteractive
-  as_root apt-get update -q
+  apt_update
   apt_install chromium
 }
 
@@ -105,13 +105,28 @@ keep_services_down() {
   fi
 }
 
+# Waits while the machine's own daily update holds the lists: for these apt has no timeout of its own.
+apt_update() {
+  local attempt answer status=0
+  for attempt in $(seq 31); do
+    status=0
+    answer=$(as_root apt-get update -q -o Acquire::Retries=3 "$@" 2>&1) || status=$?
+    case $answer in
+      *'Could not get lock'* | *'Unable to lock'*) [ "$attempt" -eq 31 ] || sleep 10 ;;
+      *) break ;;
+    esac
+  done
+  printf '%s\n' "$answer"
+  return "$status"
+}
+
 apt_install() {
   # The release is named only for a package that the machine's own sources lack.
   local release=()
   if [ -e "$backports" ]; then
     release=(-t "$(codename)-backports")
   fi
-  as_root apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${release[@]}" "$1"
+  as_root apt-get install -q -y --no-install-recommends -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "${release[@]}" "$1"
   if command -v systemctl >/dev/null; then
     as_root systemctl disable "$1" >/dev/null 2>&1 || true
   elif command -v update-rc.d >/dev/null; then
@@ -142,7 +157,7 @@ add_backports() {
     keyring=
   fi
   echo "deb $keyring$uri $(codename)-backports $components" | as_root tee "$backports" >/dev/null
-  as_root apt-get update -q -o Dir::Etc::sourcelist="$backports" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
+  apt_update -o Dir::Etc::sourcelist="$backports" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
 }
 
 clean_up_apt() {
