@@ -62,23 +62,23 @@ public class SeparatorTests
     {
         var entered = 0;
         using var gate = new SemaphoreSlim(0);
+        async Task<string> AnswerAsync(string name)
+        {
+            Interlocked.Increment(ref entered);
+            await gate.WaitAsync();
+            return name;
+        }
+
+        // The controller has it from the services of its application: this class and the one that inherits it run side by side.
         await using var app = await PageApp.StartAsync(
             (_, web) =>
             {
-                async Task<string> AnswerAsync(string name)
-                {
-                    Interlocked.Increment(ref entered);
-                    await gate.WaitAsync();
-                    return name;
-                }
-
-                WaitingController.AnswerAsync = AnswerAsync;
                 web.MapGet("/path/{name}", AnswerAsync).CacheOutput();
                 web.MapGet("/query", (string name) => AnswerAsync(name)).CacheOutput();
                 web.MapGet("/header", (Delegate)((HttpContext http) => AnswerAsync(http.Request.Headers["X-Name"]!))).CacheOutput(policy => policy.SetVaryByHeader("X-Name"));
                 web.MapControllers();
             },
-            services: OneController.Add<WaitingController>);
+            services: services => OneController.Add<WaitingController>(services.AddSingleton<Func<string, Task<string>>>(AnswerAsync)));
         Task<Answer> AskAsync(int user) => place switch
         {
             "path" => app.GetAsync($"/path/user{user}\u001E"),
@@ -145,11 +145,9 @@ public class SeparatorTests
 }
 
 [ApiController]
-public sealed class WaitingController : ControllerBase
+public sealed class WaitingController(Func<string, Task<string>> answerAsync) : ControllerBase
 {
-    internal static Func<string, Task<string>> AnswerAsync { get; set; } = Task.FromResult;
-
     [HttpGet("controller/{name}")]
     [OutputCache]
-    public Task<string> Answer(string name) => AnswerAsync(name);
+    public Task<string> Answer(string name) => answerAsync(name);
 }
