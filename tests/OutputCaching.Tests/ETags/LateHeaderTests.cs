@@ -95,6 +95,7 @@ public class LateHeaderTests
         foreach (var (origin, body) in ((string, string)[])[("https://a.example", "1"), ("https://b.example", isOutside ? "1" : "2")])
         {
             var page = await app.GetAsync("/p", configure: http => http.Request.Headers.Origin = origin);
+            await app.UntilToldAsync();
 
             Assert.Equal((body, origin, "Origin"), (page.Body, page.Headers.AccessControlAllowOrigin.ToString(), page.Headers.Vary.ToString()));
             Assert.Equal(!isOutside, page.CacheStatus.EndsWith("detail=vary", StringComparison.Ordinal));

@@ -23,9 +23,7 @@ public class ResponseTests
             }).CacheRoute(route => route.Duration = 30),
             pipeline: pipeline);
         var first = await app.GetAsync("/p", configure: ask);
-
-        // A response that is not stored is given up when it starts. Who asks before the others were told so waits for it too.
-        await Poll.UntilAsync(() => app.Store.Engine.Flights.Count == 0, "the first is over");
+        await app.UntilToldAsync();
         return (first, await app.GetAsync("/p", configure: ask));
     }
 

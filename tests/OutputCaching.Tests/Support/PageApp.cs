@@ -29,6 +29,12 @@ internal sealed class PageApp : IAsyncDisposable
 
     public Task UntilWaitingAsync(int count) => Poll.UntilAsync(() => Store.WaitingCount == count, $"{count} requests wait");
 
+    /// <summary>
+    /// Waits until all who wait for a page have been told what became of it. A response that is not stored is given up when it starts; who asks before the others were told so
+    /// waits for it too, and says so.
+    /// </summary>
+    public Task UntilToldAsync() => Poll.UntilAsync(() => Store.Engine.Flights.Count == 0, "no request computes a page for others");
+
     public static async Task<PageApp> StartAsync(
         Action<PageApp, WebApplication> map,
         Action<HttpScopeBuilder>? scope = null,
