@@ -174,7 +174,8 @@ public sealed class MiddlewareFactsTests
         var hit = await GetAsync(app);
         var notModified = await GetAsync(app, http => http.Request.Headers.IfNoneMatch = "\"one\"");
 
-        Assert.Equal((200, "0"), (hit.Status, hit.Headers.Age.ToString()));
+        Assert.Equal(200, hit.Status);
+        Assert.Matches("^[0-9]+$", hit.Headers.Age.ToString());
         Assert.Equal((304, ""), (notModified.Status, notModified.Headers.Age.ToString()));
     }
 

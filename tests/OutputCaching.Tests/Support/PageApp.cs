@@ -46,6 +46,9 @@ internal sealed class PageApp : IAsyncDisposable
         builder.WebHost.UseTestServer();
         builder.Logging.ClearProviders();
         builder.Configuration["CACHE_BACKEND"] = "memory";
+
+        // Time stands still, or what a hit says of its age would depend on the machine. A test that moves it brings a clock of its own.
+        builder.Services.AddSingleton<TimeProvider>(new SteppedClock());
         var larder = builder.Services.AddLarder().AddOutputCaching();
         if (scope is not null)
         {
