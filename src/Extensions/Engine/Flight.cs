@@ -126,6 +126,17 @@ internal sealed class Flight<T>(MemoryKey key, HybridCacheEntryFlags flags, long
         }
     }
 
+    public override int Callers
+    {
+        get
+        {
+            lock (Sync)
+            {
+                return _callers;
+            }
+        }
+    }
+
     /// <summary>
     /// Joins the load, unless something that the caller or the load depends on was invalidated after it began, or its
     /// callers have all left.

@@ -11,28 +11,10 @@ internal sealed class FlightTable
     private readonly Stripe[] _stripes = [.. Enumerable.Range(0, StripeCount).Select(_ => new Stripe())];
 
     /// <summary>How many loads and writes are under way.</summary>
-    public int Count
-    {
-        get
-        {
-            var count = 0;
-            foreach (var stripe in _stripes)
-            {
-                lock (stripe.Lock)
-                {
-                    foreach (var (_, first) in stripe.Activities)
-                    {
-                        for (var activity = first; activity is not null; activity = activity.Next)
-                        {
-                            count++;
-                        }
-                    }
-                }
-            }
+    public int Count => Sum(static _ => 1);
 
-            return count;
-        }
-    }
+    /// <summary>How many callers they have.</summary>
+    public int CallerCount => Sum(static activity => activity.Callers);
 
     /// <summary>Joins the load of the key if there is one that may be joined, or adds one. Says whether it joined.</summary>
     public bool JoinOrAdd<T>(MemoryKey key, HybridCacheEntryFlags flags, long generation, Group[]? tags, bool cancellable, out Flight<T> flight)
@@ -242,6 +224,26 @@ internal sealed class FlightTable
         }
 
         return keys;
+    }
+
+    private int Sum(Func<KeyActivity, int> part)
+    {
+        var sum = 0;
+        foreach (var stripe in _stripes)
+        {
+            lock (stripe.Lock)
+            {
+                foreach (var (_, first) in stripe.Activities)
+                {
+                    for (var activity = first; activity is not null; activity = activity.Next)
+                    {
+                        sum += part(activity);
+                    }
+                }
+            }
+        }
+
+        return sum;
     }
 
     private Stripe Find(MemoryKey key) => _stripes[(MemoryKeyComparer.Instance.GetHashCode(key) >>> 8) & (StripeCount - 1)];

@@ -19,6 +19,9 @@ internal abstract class KeyActivity(MemoryKey key)
     /// <summary>The activity is its own lock: one is made per miss.</summary>
     protected object Sync => this;
 
+    /// <summary>How many callers have begun or joined it and have not left.</summary>
+    public virtual int Callers => 1;
+
     public bool IsFenced => Volatile.Read(ref _fenced);
 
     public void Fence()
