@@ -12,11 +12,14 @@ namespace Larder.Tests;
 internal static class Property
 {
     private static readonly ulong Seed = ulong.Parse(Environment.GetEnvironmentVariable("LARDER_PROPERTY_SEED") ?? "20250101", CultureInfo.InvariantCulture);
-    private static readonly string? Cases = Environment.GetEnvironmentVariable("LARDER_PROPERTY_CASES");
+    private static readonly string? CountOfCases = Environment.GetEnvironmentVariable("LARDER_PROPERTY_CASES");
+
+    /// <summary>Generated cases for a test that tries them all itself.</summary>
+    public static IReadOnlyList<T> Cases<T>(Gen<T> cases, int count) => [.. cases.Sample(count, new Rnd(Seed), size: 50)];
 
     public static void Holds<T>(Gen<T> cases, Action<T> check, int count = 5_000)
     {
-        count = Cases is null ? count : int.Parse(Cases, CultureInfo.InvariantCulture);
+        count = CountOfCases is null ? count : int.Parse(CountOfCases, CultureInfo.InvariantCulture);
         var config = Config.QuickThrowOnFailure
             .WithMaxTest(count)
             .WithQuietOnSuccess(true)

@@ -100,7 +100,7 @@ public sealed class PageResponseTests
     [Fact]
     public async Task Every_page_of_the_framework_is_read_as_it_reads_it()
     {
-        var pages = await PagesAsync([.. PageReply.All.Sample(200)]);
+        var pages = await PagesAsync(Property.Cases(PageReply.All, 200));
 
         Assert.All(pages, page => Assert.Equal(Assert.IsType<string>(Framework(page.Content)), Ours(page.Content, page.Status)));
     }
@@ -109,7 +109,7 @@ public sealed class PageResponseTests
     public async Task Whatever_became_of_the_bytes_nothing_is_served_that_the_framework_would_not_serve()
     {
         var random = new Random(17);
-        var pages = await PagesAsync([.. PageReply.All.Where(reply => reply.Parts.Sum() <= 100).Sample(40), new PageReply(200, [], [], false)]);
+        var pages = await PagesAsync([.. Property.Cases(PageReply.All.Where(reply => reply.Parts.Sum() <= 100), 40), new PageReply(200, [], [], false)]);
         var (read, refused) = (0, 0);
         foreach (var page in pages)
         {
