@@ -27,6 +27,9 @@ public abstract partial class PolicyContract
 
         Assert.Equal("old", await ReadAsync("key", (_, token) => gate.LoadAsync(token), Soft));
         Assert.Equal("old", await ReadAsync("key", (_, token) => gate.LoadAsync(token), Soft));
+
+        // A stale value stands in as soon as the factory is about to be called.
+        await gate.Started;
         Assert.Equal(1, gate.Calls);
 
         gate.Answer("new");
