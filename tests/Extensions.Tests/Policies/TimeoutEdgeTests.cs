@@ -58,8 +58,11 @@ public sealed class TimeoutEdgeTests : PolicyEdge
         var answer = new TaskCompletionSource();
         level.Before = (_, _) => answer.Task;
 
-        // The server's own timeout is far off.
-        _time.Advance(policy.HardTimeout.Value);
+        // The server's own timeout is far off. First the caller asks it whether the stale value may stand in; then there are five timers: three of the engine's own,
+        // that of the question, and the caller's for the rest of its time, which is not to be set while the clock moves.
+        _time.Advance(policy.SoftTimeout.Value);
+        await _time.WaitForTimersAsync(5);
+        _time.Advance(policy.HardTimeout.Value - policy.SoftTimeout.Value);
         await EndAsync(caller);
         await Assert.ThrowsAsync<TimeoutException>(() => caller);
         answer.SetResult();
@@ -78,7 +81,11 @@ public sealed class TimeoutEdgeTests : PolicyEdge
         }).AsTask();
         await gate.Started;
         var joiner = cache.GetOrCreateAsync("key", (_, token) => own.LoadAsync(token), new CacheEntryPolicy { HardTimeout = TimeSpan.FromMilliseconds(600) }).AsTask();
-        _time.Advance(TimeSpan.FromMilliseconds(500));
+
+        // In the middle of its time it looks for what could stand in, and then waits for the rest: a timer that is set while the clock moves could be due too late.
+        _time.Advance(TimeSpan.FromMilliseconds(300));
+        await WatchingAsync();
+        _time.Advance(TimeSpan.FromMilliseconds(200));
         var before = await WatchingAsync();
         await cache.RemoveByTagAsync("late");
         gate.Answer("old");
