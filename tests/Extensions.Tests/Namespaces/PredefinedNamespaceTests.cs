@@ -9,7 +9,7 @@ public sealed class PredefinedNamespaceTests
     [Fact]
     public async Task They_live_as_long_as_their_purpose_asks()
     {
-        await using var services = new ServiceCollection().AddLarder().AddPredefinedNamespaces().Services.BuildServiceProvider();
+        await using var services = new ServiceCollection().AddSingleton<TimeProvider>(new SteppedClock()).AddLarder().AddPredefinedNamespaces().Services.BuildServiceProvider();
         foreach (var (name, seconds) in new[] { ("confirmation", 300), ("signup", 1_800), ("session", 86_400), ("rate_limit", 3_600), ("temp", 60) })
         {
             Assert.Equal(TimeSpan.FromSeconds(seconds), await LifeAsync(services, name));
@@ -26,6 +26,7 @@ public sealed class PredefinedNamespaceTests
         ]).Build();
         await using var services = new ServiceCollection()
             .AddSingleton<IConfiguration>(configuration)
+            .AddSingleton<TimeProvider>(new SteppedClock())
             .AddLarder(configuration).AddPredefinedNamespaces().AddNamespace("temp", options => options.DefaultExpiration = TimeSpan.FromSeconds(13))
             .Services.BuildServiceProvider();
 
@@ -51,9 +52,7 @@ public sealed class PredefinedNamespaceTests
         var cache = services.GetRequiredKeyedService<CacheNamespace>(name);
         await cache.SetAsync("key", 1);
         var entry = await cache.GetEntryAsync("key");
-
-        // In memory the end is known to some milliseconds.
-        return TimeSpan.FromSeconds(Math.Round((entry!.Expires - entry.Created).TotalSeconds));
+        return entry!.Expires - entry.Created;
     }
 
     private sealed class Consumer([FromKeyedServices("confirmation")] CacheNamespace actions)
