@@ -87,6 +87,9 @@ internal sealed class HeldLock : ICacheLock
         await _store.GiveBackAsync(this, wasHeld: before == State.Held).ConfigureAwait(false);
     }
 
+    /// <summary>Whether a renewal is on its way, or its answer has not been taken in.</summary>
+    internal bool IsRenewing => Volatile.Read(ref _isRenewing) != 0;
+
     /// <summary>It can no longer be proven; tells the holder, and lets the next caller of this process ask the server.</summary>
     public void Lose()
     {

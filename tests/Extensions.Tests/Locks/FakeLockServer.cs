@@ -11,9 +11,13 @@ internal sealed class FakeLockServer(FakeTimeProvider time) : ILockServer
     private long _fence;
     private int _asked;
     private int _renewals;
+    private int _putOff;
 
     /// <summary>How often somebody asked for the lock.</summary>
     public int Asked => Volatile.Read(ref _asked);
+
+    /// <summary>How many answers have been put off by <see cref="Late"/>: the clock may move on.</summary>
+    public int PutOff => Volatile.Read(ref _putOff);
 
     public int Renewals => Volatile.Read(ref _renewals);
 
@@ -64,7 +68,9 @@ internal sealed class FakeLockServer(FakeTimeProvider time) : ILockServer
 
         if (Late > TimeSpan.Zero)
         {
-            await Task.Delay(Late, time);
+            var late = Task.Delay(Late, time);
+            Interlocked.Increment(ref _putOff);
+            await late;
         }
 
         await Answers;
