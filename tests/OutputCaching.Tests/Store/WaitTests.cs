@@ -101,7 +101,7 @@ public sealed class WaitTests : IAsyncLifetime
 
         // One of the loads may go on in the background; for the others there is no place.
         await _backend.AdvanceAsync(TimeSpan.FromSeconds(5));
-        await Poll.UntilAsync(() => app.Store.Engine.RefreshCount == 1, "the cache waits for none");
+        await Poll.UntilAsync(() => app.Store.Engine is { RefreshCount: 1, Flights.Count: 1 }, "the cache waits for none");
         _gate.Release(3);
 
         Assert.Equal(["run 1", "run 2", "run 3"], (await Task.WhenAll(requests)).Select(answer => answer.Body).Order());
