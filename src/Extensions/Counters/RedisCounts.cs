@@ -99,8 +99,8 @@ internal sealed class RedisCounts(RedisConnection connection)
 
     public async Task<long> GetAsync(string key, long stamp)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return (long)await database.StringGetAsync(Name(key, "count", stamp)).ConfigureAwait(false);
+        var (database, atMaster) = await connection.MasterAsync().ConfigureAwait(false);
+        return (long)await database.StringGetAsync(Name(key, "count", stamp), atMaster).ConfigureAwait(false);
     }
 
     public async Task<bool> ResetAsync(string key, long stamp)

@@ -95,15 +95,17 @@ internal sealed partial class CacheEngine
             return scope.Generation <= header.ScopeStamp;
         }
 
-        if (MustReapply)
+        var server = ReadableServer;
+        if (server is null)
         {
             return false;
         }
 
         // Bytes that slide live as long as they are read, and so must the stamps.
         var stamp = await _stamps.GetAsync(scope, EngineClock.Span(header.Terms.SlidingWindow)).ConfigureAwait(false);
-        return stamp == header.ScopeStamp
-            || (await _stamps.QuestionAsync(scope.Levels).ConfigureAwait(false) && await _stamps.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false) == header.ScopeStamp);
+        return (stamp == header.ScopeStamp
+                || (await _stamps.QuestionAsync(scope.Levels).ConfigureAwait(false) && await _stamps.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false) == header.ScopeStamp))
+            && IsReadable(server);
     }
 
     private PayloadWriter? TrySeal(ReadOnlySpan<byte> value, in EntryHeader header, in LayerPlan plan)

@@ -31,7 +31,7 @@ internal sealed partial class CacheEngine
     {
         if (unread && ReadsShared(policy))
         {
-            ReadPolicy.ThrowIfAsked(NotRead, _second!.Guard.LastFailure);
+            ReadPolicy.ThrowIfAsked(NotRead, _second!.LastFailure);
         }
     }
 

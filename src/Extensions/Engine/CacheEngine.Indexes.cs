@@ -183,9 +183,13 @@ internal sealed partial class CacheEngine
     }
 
     // A stamp that this node believes in may be older than the entry.
-    private async ValueTask<bool> IsCurrentAsync(ScopeState scope, EntryHeader header) =>
-        await HasCurrentStampsAsync(scope, header).ConfigureAwait(false)
-        || (await _stamps!.QuestionAsync(scope.Levels.Concat(header.Tags.Select(tag => scope.Tag(tag.Name)))).ConfigureAwait(false) && await HasCurrentStampsAsync(scope, header).ConfigureAwait(false));
+    private async ValueTask<bool> IsCurrentAsync(ScopeState scope, EntryHeader header)
+    {
+        var server = ReadableServer;
+        return (await HasCurrentStampsAsync(scope, header).ConfigureAwait(false)
+                || (await _stamps!.QuestionAsync(scope.Levels.Concat(header.Tags.Select(tag => scope.Tag(tag.Name)))).ConfigureAwait(false) && await HasCurrentStampsAsync(scope, header).ConfigureAwait(false)))
+            && IsReadable(server);
+    }
 
     private async ValueTask<bool> HasCurrentStampsAsync(ScopeState scope, EntryHeader header)
     {

@@ -92,6 +92,7 @@ internal sealed partial class CacheEngine
             }
 
             var invalidation = PendingInvalidation.OfGroup(group, message, activity);
+            Remember(invalidation);
             var answer = await SetStampsAsync(invalidation).ConfigureAwait(false);
             if (!answer.Succeeded)
             {
@@ -103,7 +104,6 @@ internal sealed partial class CacheEngine
             }
 
             _groups.Invalidate(group);
-            Remember(invalidation);
             await TellAsync(message, invalidation, InvalidationPolicy).ConfigureAwait(false);
         }
         catch (Exception exception) when (span.Fails(exception))
@@ -141,16 +141,17 @@ internal sealed partial class CacheEngine
         using (await WriteTurnAsync(key).ConfigureAwait(false))
         {
             var isObsolete = _pending.HasKey(physicalKey);
+            Remember(invalidation);
             Exception? failure;
             if (asks)
             {
                 taken = await _second!.TakeAsync(physicalKey).ConfigureAwait(false);
-                failure = taken.Succeeded ? null : taken.Failure ?? _second.Guard.LastFailure;
+                failure = taken.Succeeded ? null : taken.Failure ?? _second.LastFailure;
             }
             else
             {
                 var removed = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
-                failure = removed.Succeeded ? null : removed.Failure ?? _second.Guard.LastFailure;
+                failure = removed.Succeeded ? null : removed.Failure ?? _second.LastFailure;
             }
 
             if (failure is not null)
@@ -161,7 +162,6 @@ internal sealed partial class CacheEngine
                 return default;
             }
 
-            Remember(invalidation);
             Forget(key);
             asks &= !isObsolete;
         }
@@ -223,9 +223,10 @@ internal sealed partial class CacheEngine
         }
     }
 
+    // For the server that takes over next. Before the present one is told: between its acknowledgement and a note made afterwards another could have taken over, and have been told of all that was noted.
     private void Remember(PendingInvalidation invalidation)
     {
-        if (_backplane is not null)
+        if (_backplane is not null && !_second!.IsOpen)
         {
             _pending.Remember(invalidation);
         }

@@ -82,13 +82,13 @@ internal sealed partial class CacheEngine
     /// <summary>What the second level holds under a key and would be found by a read, with the number of its value's bytes.</summary>
     private async ValueTask<(EntryHeader Header, int Size)?> ReadHeadAsync(ScopeState scope, string physicalKey, Action<bool> throwIfUnread)
     {
-        if (_second!.RefusesRead() || MustReapply)
+        if (!await MayReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
             throwIfUnread(true);
             return null;
         }
 
-        var answer = await _second.GetHeadAsync(physicalKey).ConfigureAwait(false);
+        var answer = await _second!.GetHeadAsync(physicalKey).ConfigureAwait(false);
         EntryHeader header;
         int size;
         using (var head = answer.Value)

@@ -167,14 +167,14 @@ internal sealed partial class CacheEngine
     /// <summary>Reads keys from the second level; gives of how many, from the first on, it is known whether it holds them.</summary>
     private async ValueTask<int> TryReadManyAsync<T>(ScopeState scope, string[] keys, Load<T>[] loads, EntryPolicy policy, Dictionary<string, CacheResult<T>> results)
     {
-        if (_second!.RefusesRead() || MustReapply)
+        if (!await MayReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
             return 0;
         }
 
         var physicalKeys = Array.ConvertAll(keys, key => scope.PhysicalKey(key));
         var scopeStamp = _stamps!.GetAsync(scope, TimeSpan.Zero);
-        var answer = await _second.GetManyAsync(physicalKeys, policy.Flags).ConfigureAwait(false);
+        var answer = await _second!.GetManyAsync(physicalKeys, policy.Flags).ConfigureAwait(false);
         _ = await scopeStamp.ConfigureAwait(false);
         if (!answer.Succeeded)
         {

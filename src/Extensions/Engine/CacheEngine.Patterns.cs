@@ -120,6 +120,7 @@ internal sealed partial class CacheEngine
     {
         var isObsolete = _pending.HasKey(physicalKey);
         var invalidation = PendingInvalidation.OfKey(physicalKey, scope.Id, key ?? "");
+        Remember(invalidation);
         var answer = await _second!.TakeAsync(physicalKey).ConfigureAwait(false);
         if (!answer.Succeeded)
         {
@@ -127,7 +128,6 @@ internal sealed partial class CacheEngine
             throw new SecondLevelException("Some keys are left at the second level, because it did not answer. They are forgotten on this node, and on the others when these can be told.", answer.Failure);
         }
 
-        Remember(invalidation);
         using var taken = answer.Value;
         return !isObsolete && taken.Exists && await WasServableAsync(scope, physicalKey, taken.Data).ConfigureAwait(false);
     }

@@ -29,7 +29,7 @@ internal sealed partial class CacheEngine
     {
         if (_second!.RefusesRead() || MustReapply)
         {
-            throw new SecondLevelException("The value could not be read, because the second level does not answer.", _second.Guard.LastFailure);
+            throw new SecondLevelException("The value could not be read, because the second level does not answer.", _second.LastFailure);
         }
 
         var answer = await _second.GetAsync(physicalKey, default).ConfigureAwait(false);

@@ -120,14 +120,14 @@ internal sealed partial class CacheEngine
     /// <summary>What the second level holds for the key, if it is valid for this caller; it is then in memory too.</summary>
     private async ValueTask<Found<T>> ReadSecondLevelAsync<T>(Load<T> load, string physicalKey)
     {
-        if (_second!.RefusesRead() || MustReapply)
+        if (!await MayReadAsync(load.Flight.Token).ConfigureAwait(false))
         {
             return Found<T>.Unanswered;
         }
 
         // The stamps travel with the value, in one round trip, if this node does not know them.
         var scopeStamp = _stamps!.GetAsync(load.Flight.Key.Scope, TimeSpan.Zero);
-        var answer = await _second.GetAsync(physicalKey, load.Policy.Flags).ConfigureAwait(false);
+        var answer = await _second!.GetAsync(physicalKey, load.Policy.Flags).ConfigureAwait(false);
         _ = await scopeStamp.ConfigureAwait(false);
         if (!answer.Succeeded)
         {
@@ -140,6 +140,7 @@ internal sealed partial class CacheEngine
 
     private async ValueTask<Found<T>> UseStoredAsync<T>(Load<T> load, string physicalKey, ReadOnlyMemory<byte> stored)
     {
+        var server = ReadableServer;
         var fault = EntryPayload.TryRead(stored, physicalKey, out var header, out var payload);
         if (fault != PayloadFault.None)
         {
@@ -187,6 +188,11 @@ internal sealed partial class CacheEngine
 
             isCurrent = false;
             tagStamps = Array.ConvertAll(header.Tags, tag => tag.Stamp);
+        }
+
+        if (!IsReadable(server))
+        {
+            return Found<T>.Unanswered;
         }
 
         var (layerFault, opened) = await _layers.OpenAsync(scope.Scope, scope.Defaults.Layers, header, stored, payload).ConfigureAwait(false);

@@ -36,7 +36,35 @@ internal sealed partial class CacheEngine : IBackplaneListener
     /// A server has taken over and has not been told yet what this node invalidated last: what it holds may be from before
     /// that, so until then it is not read.
     /// </summary>
-    private bool MustReapply => Volatile.Read(ref _restored) != Volatile.Read(ref _reapplied);
+    private bool MustReapply => ReadableServer is null;
+
+    /// <summary>The server that may be read, counted as they take over from one another; null while that is not so.</summary>
+    private int? ReadableServer
+    {
+        get
+        {
+            // In this order: a takeover in between can only make the two differ.
+            var restored = Volatile.Read(ref _restored);
+            return restored == Volatile.Read(ref _reapplied) ? restored : null;
+        }
+    }
+
+    /// <summary>Whether the server that could be read when something began is still the one to be read: what was found valid meanwhile by its stamps is.</summary>
+    private bool IsReadable(int? server) => server is not null && ReadableServer == server;
+
+    /// <summary>
+    /// Whether the second level can be read. A caller who is to be told if it cannot waits for a server that has taken over to be told first, which takes a moment where it answers;
+    /// any other loads instead.
+    /// </summary>
+    private ValueTask<bool> MayReadAsync(CancellationToken cancellationToken)
+    {
+        if (_second!.RefusesRead())
+        {
+            return new(false);
+        }
+
+        return _options.OnReadFailure == SecondLevelFailure.Throw ? IsReappliedAsync(cancellationToken) : new(!MustReapply);
+    }
 
     /// <summary>Waits until the second level can be read; false if it cannot after the time that a read may take.</summary>
     private async ValueTask<bool> IsReappliedAsync(CancellationToken cancellationToken)

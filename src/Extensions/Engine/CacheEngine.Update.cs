@@ -107,7 +107,7 @@ internal sealed partial class CacheEngine
         var physicalKey = key.Scope.PhysicalKey(key.Key);
         if (_second!.RefusesRead() || !await IsReappliedAsync(cancellationToken).ConfigureAwait(false) || _pending.HasKey(physicalKey))
         {
-            throw new SecondLevelException(NotCompared, _second.Guard.LastFailure);
+            throw new SecondLevelException(NotCompared, _second.LastFailure);
         }
 
         var write = _flights.BeginWrite(key);
@@ -209,11 +209,12 @@ internal sealed partial class CacheEngine
 
         using var writer = update.Serialize(header, plan) ?? throw NotStorable(key.Key);
         var terms = new StoreTerms(retention, policy.LocalExpiration < retention ? policy.LocalExpiration : retention, default, EngineClock.Span(header.Terms.SlidingWindow));
+        var invalidation = PendingInvalidation.OfKey(header.PhysicalKey, key.Scope.Id, key.Key);
+        Remember(invalidation);
         var answer = _writeTurns is not null
             ? await WriteInTurnAsync(write, header.PhysicalKey, writer.Written, terms, unlessFenced: true).ConfigureAwait(false)
             : await _second!.ReplaceAsync(header.PhysicalKey, expected, writer.Written, terms).ConfigureAwait(false);
         AbandonUnless(answer.Succeeded, writer);
-        var invalidation = PendingInvalidation.OfKey(header.PhysicalKey, key.Scope.Id, key.Key);
         if (!answer.Succeeded)
         {
             Postpone(invalidation, answer.Failure);
@@ -226,7 +227,6 @@ internal sealed partial class CacheEngine
             return UpdateOutcome.Conflict;
         }
 
-        Remember(invalidation);
         var origin = new EntryOrigin(header.Id, header.ScopeStamp, header.Tags.Length == 0 ? null : Array.ConvertAll(header.Tags, tag => tag.Stamp));
         var entry = !_keepsMemory || !policy.WritesMemory ? null : update.ToEntry(
             writer,
@@ -242,14 +242,15 @@ internal sealed partial class CacheEngine
     /// <exception cref="SecondLevelException">They could not be read.</exception>
     private async ValueTask<bool> IsToBeUpdatedAsync(ScopeState scope, EntryHeader header)
     {
+        var server = ReadableServer;
         if (await IsCurrentAsync(scope, header).ConfigureAwait(false))
         {
             return true;
         }
 
-        var isUnread = (await _stamps!.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false) == 0 && !IsPending(scope, null))
+        var isUnread = !IsReadable(server) || (await _stamps!.GetAsync(scope, TimeSpan.Zero).ConfigureAwait(false) == 0 && !IsPending(scope, null))
             || (await MatchTagsAsync(scope, header.Tags).ConfigureAwait(false)).Unread;
-        return isUnread ? throw new SecondLevelException(NotCompared, _second!.Guard.LastFailure) : false;
+        return isUnread ? throw new SecondLevelException(NotCompared, _second!.LastFailure) : false;
     }
 
     private static InvalidOperationException NotStorable(string key) =>

@@ -16,7 +16,8 @@ internal sealed partial class CacheEngine
     {
         var generation = _groups.Counter;
         var now = _clock.Now;
-        if (_second!.IsOpen || MustReapply)
+        var server = ReadableServer;
+        if (_second!.IsOpen || server is null)
         {
             return Unanswered(entry);
         }
@@ -83,6 +84,11 @@ internal sealed partial class CacheEngine
                     return Verification.Invalid;
                 }
             }
+        }
+
+        if (!IsReadable(server))
+        {
+            return Unanswered(entry);
         }
 
         if (entry.Terms is { } terms)

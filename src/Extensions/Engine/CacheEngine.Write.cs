@@ -91,18 +91,16 @@ internal sealed partial class CacheEngine
         {
             // The new value cannot be there, so at least the old one must not.
             await _flights.WritesEnd(key, write).ConfigureAwait(false);
+            var invalidation = PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key);
+            Remember(invalidation);
             var removed = await _second!.RemoveAsync(physicalKey).ConfigureAwait(false);
-            if (removed.Succeeded)
+            if (!removed.Succeeded)
             {
-                Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
-            }
-            else
-            {
-                Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), removed.Failure);
+                Postpone(invalidation, removed.Failure);
             }
 
             // A value that cannot be serialized is the caller's own affair; stamps that cannot be read are not.
-            var failure = removed.Failure ?? (origin is null && !IsPending(key.Scope, groups) ? _second.Guard.LastFailure : null);
+            var failure = removed.Failure ?? (origin is null && !IsPending(key.Scope, groups) ? _second.LastFailure : null);
             var entry = writer is not null ? ToEntry(key, value, policy, generation, null, groups, indexes, writer)
                 : plan.IsWithheld ? ToEntry(key, value, policy, generation, origin is null ? null : origin with { Id = 0 }, groups, indexes, null)
                 : null;
@@ -113,16 +111,17 @@ internal sealed partial class CacheEngine
 
         // Without leases a write of this process that is already on its way could land after this one.
         await _flights.WritesEnd(key, write).ConfigureAwait(false);
+        var change = PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key);
+        Remember(change);
         var answer = await WriteInTurnAsync(write, physicalKey, writer.Written, policy.Terms, unlessFenced: false).ConfigureAwait(false);
         AbandonUnless(answer.Succeeded, writer);
         if (answer.Succeeded)
         {
-            Remember(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key));
             return (ToEntry(key, value, policy, generation, origin, groups, indexes, writer), default);
         }
 
         // Whether the server has taken it is not known. It will be removed there; this node keeps the new value.
-        Postpone(PendingInvalidation.OfKey(physicalKey, key.Scope.Id, key.Key), answer.Failure);
+        Postpone(change, answer.Failure);
         return (ToEntry(key, value, policy, generation, null, groups, indexes, writer), new(answer.Failure, IsPostponed: true));
     }
 

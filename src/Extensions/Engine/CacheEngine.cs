@@ -93,7 +93,7 @@ internal sealed partial class CacheEngine : IAsyncDisposable, IDisposable
         if (second is not null)
         {
             _writeTurns = second.HasLeases ? null : new KeyTurns();
-            _second = new GuardedSecondLevel(second, _timeouts, time, metrics, logger);
+            _second = new GuardedSecondLevel(second, _timeouts, time, metrics, logger, () => ReadableServer);
             metrics.Watch(_second.Guard);
             _second.LateWriteLeft += (entry, key, cause) => Postpone(PendingInvalidation.OfKey(key, entry.Scope.Id, entry.Key), cause);
             _stamps = new StampReader(_second, _clock, StampsReadAfter, _groups.Invalidate);

@@ -17,14 +17,25 @@ internal sealed class GuardedSecondLevel
     private const string Write = "write";
     private const string Invalidate = "invalidate";
 
+    // One for all: it only says why.
+    private static readonly InvalidOperationException TakenOver = new("Another server has taken over, and has yet to be told what was invalidated.");
+
     private readonly SecondLevel _inner;
+    private readonly Func<int?> _readable;
     private readonly SecondLevelTimeouts _timeouts;
     private readonly TimeProvider _time;
     private readonly LarderMetrics _metrics;
 
-    public GuardedSecondLevel(SecondLevel inner, SecondLevelTimeouts timeouts, TimeProvider time, LarderMetrics metrics, ILogger logger)
+    /// <param name="inner">The second level.</param>
+    /// <param name="timeouts">How long calls may take.</param>
+    /// <param name="time">Time.</param>
+    /// <param name="metrics">Counts.</param>
+    /// <param name="logger">Told when it is lost and when it is back.</param>
+    /// <param name="readable">Which server may be read, counted as they take over from one another; null while one has yet to be told what was invalidated.</param>
+    public GuardedSecondLevel(SecondLevel inner, SecondLevelTimeouts timeouts, TimeProvider time, LarderMetrics metrics, ILogger logger, Func<int?> readable)
     {
         _inner = inner;
+        _readable = readable;
         _timeouts = timeouts;
         _time = time;
         _metrics = metrics;
@@ -44,6 +55,9 @@ internal sealed class GuardedSecondLevel
 
     /// <summary>Whether a call would be answered without asking the server, because it failed lately.</summary>
     public bool IsOpen => Guard.IsOpen;
+
+    /// <summary>Why the last call that was made failed, or why what was read is not used.</summary>
+    public Exception LastFailure => _readable() is null ? TakenOver : Guard.LastFailure;
 
     /// <summary>As <see cref="IsOpen"/>, for a caller who wants to read and will not if so: that counts as a read that failed.</summary>
     public bool RefusesRead()
@@ -89,8 +103,13 @@ internal sealed class GuardedSecondLevel
     public ValueTask<Answer<StoredPayload>> TakeAsync(string key) =>
         InvalidateAsync("take", static (level, s, token) => level.TakeAsync(s, token), key);
 
-    public ValueTask<Answer<long>> GetStampAsync(string group, TimeSpan life) =>
-        ReadAsync("get_stamp", static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life));
+    /// <remarks>Also of a server that has yet to be told what was invalidated: what is written is stamped all the same. Who accepts what is stored by its stamps looks whether one has taken over meanwhile.</remarks>
+    public async ValueTask<Answer<long>> GetStampAsync(string group, TimeSpan life)
+    {
+        var answer = await RunAsync("get_stamp", static (level, s, token) => level.GetStampAsync(s.group, s.life, token), (group, life), _timeouts.Read, Read, null).ConfigureAwait(false);
+        _ = LooksTheSame(null);
+        return answer;
+    }
 
     public ValueTask<Answer<bool>> SetStampAsync(string group, long stamp, TimeSpan life) =>
         InvalidateAsync("set_stamp", static async (level, s, token) =>
@@ -187,8 +206,50 @@ internal sealed class GuardedSecondLevel
     public ValueTask<Answer<T>> AskAsync<TState, T>(string operation, Func<TState, Task<T>> call, TState state, bool isRead, Action<Task<T>>? onLate) =>
         RunAsync(operation, call, state, isRead ? _timeouts.Read : _timeouts.Write, isRead ? Read : Write, onLate);
 
-    private ValueTask<Answer<T>> ReadAsync<TState, T>(string operation, Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
-        RunAsync(operation, call, state, _timeouts.Read, Read, onLate);
+    /// <remarks>
+    /// Nothing is used that was read while another server took over: what it holds may be from before an invalidation that the lost one had acknowledged. Who takes over is reported before
+    /// the answer is used, so an answer of the new one finds another server than at its beginning, or one that has yet to be told.
+    /// </remarks>
+    private async ValueTask<Answer<T>> ReadAsync<TState, T>(string operation, Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null)
+    {
+        if (_readable() is not { } server)
+        {
+            return new Answer<T>(false, default, TakenOver);
+        }
+
+        var answer = await RunAsync(operation, call, state, _timeouts.Read, Read, onLate).ConfigureAwait(false);
+
+        // After a failure too: a server that is seen to be away is known to be another one when it is back.
+        var isSame = LooksTheSame(server);
+        if (!answer.Succeeded || isSame)
+        {
+            return answer;
+        }
+
+        onLate?.Invoke(Task.FromResult(answer.Value));
+        (answer.Value as IDisposable)?.Dispose();
+        foreach (var stored in answer.Value as StoredPayload[] ?? [])
+        {
+            stored.Dispose();
+        }
+
+        return new Answer<T>(false, default, TakenOver);
+    }
+
+    private bool LooksTheSame(int? server)
+    {
+        try
+        {
+            _inner.LookForTakeover();
+        }
+        catch (Exception)
+        {
+            // Whoever is told may fail, a logger for example. Then it is not known who has answered.
+            return false;
+        }
+
+        return _readable() == server;
+    }
 
     private ValueTask<Answer<T>> WriteAsync<TState, T>(string operation, Func<SecondLevel, TState, CancellationToken, Task<T>> call, TState state, Action<Task<T>>? onLate = null) =>
         RunAsync(operation, call, state, _timeouts.Write, Write, onLate);

@@ -97,7 +97,7 @@ internal sealed class PendingInvalidations(int maximum, EngineClock clock)
 
     public PendingInvalidation[] Snapshot() => [.. _pending.Values];
 
-    /// <summary>Notes an invalidation that the server has acknowledged.</summary>
+    /// <summary>Notes an invalidation that the server is told of, for one that takes over and may lack it.</summary>
     public void Remember(PendingInvalidation invalidation)
     {
         lock (_lock)
@@ -118,7 +118,7 @@ internal sealed class PendingInvalidations(int maximum, EngineClock clock)
         }
     }
 
-    /// <summary>What was acknowledged within the last minute, each once; null when that was too much to remember.</summary>
+    /// <summary>What was noted within the last minute, each once; null when that was too much to remember.</summary>
     public IReadOnlyCollection<PendingInvalidation>? Recent()
     {
         lock (_lock)

@@ -24,6 +24,11 @@ internal abstract class SecondLevel
     /// <summary>Whether a stamp that is asked for again with a longer life stays the same. Otherwise another takes its place, and with it go the entries that carry it.</summary>
     public virtual bool ProlongsStamps => true;
 
+    /// <summary>Reports another server that may have answered the last read, before this returns. Told after each of them.</summary>
+    public virtual void LookForTakeover()
+    {
+    }
+
     public abstract Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken);
 
     /// <summary>The random id of the entry stored under the key, or null when there is none.</summary>

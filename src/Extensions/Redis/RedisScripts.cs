@@ -156,6 +156,12 @@ internal static class RedisScripts
         return redis.call('INCR', KEYS[1])
         """;
 
+    /// <summary>KEYS mark · ARGV milliseconds. Whether nobody has set the mark that long ago. As a script it goes to a server that the client takes for a replica, too.</summary>
+    public const string Claim =
+        """
+        return redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) and 1 or 0
+        """;
+
     /// <summary>KEYS lease · ARGV token, milliseconds. Gives 1 if the lease held and was prolonged.</summary>
     public const string RenewLease =
         """

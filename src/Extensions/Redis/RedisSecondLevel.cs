@@ -27,23 +27,24 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override bool HasIndexes => true;
 
+    public override void LookForTakeover() => connection.Watch.Look();
+
     public override async Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        var lease = await database.StringGetLeaseAsync(key).ConfigureAwait(false);
+        var (database, atMaster) = await connection.MasterAsync().ConfigureAwait(false);
+        var lease = await database.StringGetLeaseAsync(key, atMaster).ConfigureAwait(false);
         return lease is null ? default : new StoredPayload(lease.Memory, lease);
     }
 
     /// <remarks>One command; on a cluster, where a command must not span slots, one per slot, sent without waiting for one another.</remarks>
     public override async Task<StoredPayload[]> GetManyAsync(string[] keys, HybridCacheEntryFlags flags, CancellationToken cancellationToken)
     {
-        var multiplexer = await connection.GetAsync().ConfigureAwait(false);
-        var database = multiplexer.GetDatabase();
+        var (database, atMaster) = await connection.MasterAsync().ConfigureAwait(false);
         var payloads = new StoredPayload[keys.Length];
-        await Task.WhenAll(Enumerable.Range(0, keys.Length).GroupBy(i => multiplexer.HashSlot(keys[i])).Select(async slot =>
+        await Task.WhenAll(Enumerable.Range(0, keys.Length).GroupBy(i => database.Multiplexer.HashSlot(keys[i])).Select(async slot =>
         {
             int[] places = [.. slot];
-            var values = await database.StringGetAsync(Array.ConvertAll(places, place => (RedisKey)keys[place])).ConfigureAwait(false);
+            var values = await database.StringGetAsync(Array.ConvertAll(places, place => (RedisKey)keys[place]), atMaster).ConfigureAwait(false);
             foreach (var (i, value) in values.Index())
             {
                 payloads[places[i]] = new StoredPayload((byte[]?)value, null);
@@ -54,14 +55,14 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override async Task<StoredPayload> GetHeadAsync(string key, CancellationToken cancellationToken)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return new StoredPayload((byte[]?)await database.StringGetRangeAsync(key, 0, HeadLength - 1).ConfigureAwait(false), null);
+        var (database, atMaster) = await connection.MasterAsync().ConfigureAwait(false);
+        return new StoredPayload((byte[]?)await database.StringGetRangeAsync(key, 0, HeadLength - 1, atMaster).ConfigureAwait(false), null);
     }
 
     public override async Task<long?> GetIdAsync(string key, CancellationToken cancellationToken)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        byte[]? id = await database.StringGetRangeAsync(key, EntryPayload.IdOffset, EntryPayload.IdOffset + 7).ConfigureAwait(false);
+        var (database, atMaster) = await connection.MasterAsync().ConfigureAwait(false);
+        byte[]? id = await database.StringGetRangeAsync(key, EntryPayload.IdOffset, EntryPayload.IdOffset + 7, atMaster).ConfigureAwait(false);
         return id is { Length: 8 } ? BinaryPrimitives.ReadInt64LittleEndian(id) : null;
     }
 
@@ -79,8 +80,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override async Task<IndexPage> ReadIndexAsync(string index, long cursor, CancellationToken cancellationToken)
     {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        var page = (RedisResult[])(await database.ExecuteAsync("ZSCAN", (RedisKey)(applicationPrefix + index), cursor, "COUNT", 100).ConfigureAwait(false))!;
+        var (database, atMaster) = await connection.MasterAsync().ConfigureAwait(false);
+        var page = (RedisResult[])(await database.ExecuteAsync("ZSCAN", [(RedisKey)(applicationPrefix + index), cursor, "COUNT", 100], atMaster).ConfigureAwait(false))!;
         var found = (RedisValue[])page[1]!;
         var members = new IndexMember[found.Length / 2];
         for (var i = 0; i < members.Length; i++)
@@ -104,14 +105,14 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
 
     public override async Task<long> GetStampAsync(string group, TimeSpan life, CancellationToken cancellationToken)
     {
-        var stamp = (string?)await EvaluateAsync(RedisScripts.GetStamp, [applicationPrefix + group], [Text(RandomId.Next()), StampMilliseconds(life)]).ConfigureAwait(false);
+        var stamp = (string?)await EvaluateAsync(RedisScripts.GetStamp, [applicationPrefix + group], [Text(RandomId.Next()), BoundedMilliseconds(life)]).ConfigureAwait(false);
 
         // What is no stamp of ours counts as one all the same: entries that carry another are invalid, and it is never zero.
         return long.TryParse(stamp, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) && value != 0 ? value : 1;
     }
 
     public override Task SetStampAsync(string group, long stamp, TimeSpan life, CancellationToken cancellationToken) =>
-        EvaluateAsync(RedisScripts.SetStamp, [applicationPrefix + group], [Text(stamp), StampMilliseconds(life)]);
+        EvaluateAsync(RedisScripts.SetStamp, [applicationPrefix + group], [Text(stamp), BoundedMilliseconds(life)]);
 
     public override async Task<LeaseAnswer> TryLeaseAsync(string key, long token, LeaseDemand demand, CancellationToken cancellationToken)
     {
@@ -146,11 +147,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
         }
     }
 
-    public override async Task<bool> TryClaimPurgeAsync(TimeSpan interval, CancellationToken cancellationToken)
-    {
-        var database = await connection.DatabaseAsync().ConfigureAwait(false);
-        return await database.StringSetAsync(applicationPrefix + "c:purge", "1", interval, When.NotExists).ConfigureAwait(false);
-    }
+    public override async Task<bool> TryClaimPurgeAsync(TimeSpan interval, CancellationToken cancellationToken) =>
+        (long)await EvaluateAsync(RedisScripts.Claim, [applicationPrefix + "c:purge"], [BoundedMilliseconds(interval)]).ConfigureAwait(false) == 1;
 
     // Entries first: their sets follow them.
     public override async IAsyncEnumerable<PurgeProgress> PurgeAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -203,8 +201,8 @@ internal sealed class RedisSecondLevel(RedisConnection connection, string applic
     private static RedisValue Milliseconds(TimeSpan span) =>
         span >= LongestExpiration ? 0 : Math.Max(1, (long)Math.Ceiling(span.TotalMilliseconds));
 
-    // A stamp always ends some day; one that stood for ever could never be given back.
-    private static RedisValue StampMilliseconds(TimeSpan span) => (long)Math.Min(span.TotalMilliseconds, LongestExpiration.TotalMilliseconds);
+    // Always ends some day: what stood for ever could never be given back.
+    private static RedisValue BoundedMilliseconds(TimeSpan span) => Math.Max(1, (long)Math.Min(span.TotalMilliseconds, LongestExpiration.TotalMilliseconds));
 
     private Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] values) => connection.EvaluateAsync(script, keys, values);
 }

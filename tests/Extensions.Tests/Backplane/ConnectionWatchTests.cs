@@ -22,6 +22,7 @@ public sealed class ConnectionWatchTests
     {
         _two.IsReplica.Returns(true);
         _multiplexer.GetServers().Returns(_ => [_one, _two]);
+        _multiplexer.HashSlot(Arg.Any<RedisKey>()).Returns(-1);
         _watch.Interrupted += _ => _said.Add("interrupted");
         _watch.Restored += () => _said.Add("restored");
     }
@@ -155,6 +156,140 @@ public sealed class ConnectionWatchTests
         Moved(2, One, Two);
 
         Assert.Equal(["interrupted", "restored"], _said);
+    }
+
+    [Fact]
+    public void Whoever_looks_finds_nothing_new_in_the_servers_of_the_beginning()
+    {
+        _watch.Begin(_multiplexer);
+        _watch.Look();
+
+        Assert.Empty(_said);
+    }
+
+    /// <summary>As soon as the client takes it for one: it sends there before it has asked the others and says so.</summary>
+    [Fact]
+    public void Whoever_looks_finds_a_new_master_before_the_client_has_said_anything_and_once()
+    {
+        _watch.Begin(_multiplexer);
+        _one.IsConnected.Returns(false);
+        _watch.Look();
+        Assert.Empty(_said);
+
+        _two.IsReplica.Returns(false);
+        _watch.Look();
+        _watch.Look();
+        Assert.Equal(["restored", "interrupted"], _said);
+    }
+
+    /// <summary>It may have come back without its data.</summary>
+    [Fact]
+    public void Whoever_looks_finds_a_master_that_was_away_and_is_back()
+    {
+        _watch.Begin(_multiplexer);
+        _one.IsConnected.Returns(false);
+        _watch.Look();
+        _one.IsConnected.Returns(true);
+        _watch.Look();
+
+        Assert.Equal(["restored", "interrupted"], _said);
+    }
+
+    /// <summary>Of two either may have answered, and the one that goes on alone may be the one that did not answer before.</summary>
+    [Fact]
+    public void Whoever_looks_finds_that_there_are_two_masters_and_that_there_are_no_longer()
+    {
+        _watch.Begin(_multiplexer);
+        Assert.Equal(1, _watch.MostMasters);
+        _two.IsReplica.Returns(false);
+        _watch.Look();
+        Assert.Equal(["restored", "interrupted"], _said);
+
+        _said.Clear();
+        _one.IsReplica.Returns(true);
+        _watch.Look();
+        Assert.Equal(["restored", "interrupted"], _said);
+        Assert.Equal(1, _watch.MostMasters);
+    }
+
+    [Fact]
+    public void When_the_client_has_asked_it_has_settled_on_one_of_two_masters()
+    {
+        _watch.Begin(_multiplexer);
+        _two.IsReplica.Returns(false);
+        Assert.Equal(1, _watch.MostMasters);
+        var before = new List<int>();
+        _watch.Restored += () => before.Add(_watch.MostMasters);
+        _watch.Asked(allAnswered: true);
+
+        Assert.Equal(["interrupted", "restored"], _said);
+        Assert.Equal([1], before);
+        Assert.Equal(2, _watch.MostMasters);
+
+        _one.IsReplica.Returns(true);
+        Changed(One);
+        Assert.Equal(1, _watch.MostMasters);
+    }
+
+    /// <summary>One that is silent is not set aside, and what the client says by itself may come while it is still asking.</summary>
+    [Fact]
+    public void It_has_not_settled_on_one_of_two_masters_if_one_did_not_answer_or_the_client_says_so_by_itself()
+    {
+        _watch.Begin(_multiplexer);
+        _two.IsReplica.Returns(false);
+        Changed(Two);
+        Assert.Equal(1, _watch.MostMasters);
+
+        _watch.Asked(allAnswered: false);
+        Assert.Equal(1, _watch.MostMasters);
+    }
+
+    /// <summary>A server that is away counts as a master until it has said what it is, so the servers may be what they were at first.</summary>
+    [Fact]
+    public void A_second_master_that_comes_late_is_settled_on_too()
+    {
+        _two.IsReplica.Returns(false);
+        _two.IsConnected.Returns(false);
+        _watch.Begin(_multiplexer);
+        Assert.Equal(1, _watch.MostMasters);
+
+        _two.IsConnected.Returns(true);
+        _watch.Asked(allAnswered: true);
+        Assert.Equal(2, _watch.MostMasters);
+    }
+
+    [Fact]
+    public void Two_masters_that_were_there_from_the_beginning_are_what_the_client_was_given()
+    {
+        _two.IsReplica.Returns(false);
+        _watch.Begin(_multiplexer);
+        _watch.Look();
+
+        Assert.Empty(_said);
+        Assert.Equal(2, _watch.MostMasters);
+    }
+
+    /// <summary>Its servers refer to one another.</summary>
+    [Fact]
+    public void In_a_cluster_a_new_master_is_not_looked_for()
+    {
+        _multiplexer.HashSlot(Arg.Any<RedisKey>()).Returns(7);
+        _watch.Begin(_multiplexer);
+        _two.IsReplica.Returns(false);
+        _watch.Look();
+
+        Assert.Empty(_said);
+    }
+
+    [Fact]
+    public void Whoever_looks_at_a_connection_that_was_closed_or_never_made_finds_nothing()
+    {
+        _watch.Look();
+        _watch.Begin(_multiplexer);
+        _multiplexer.GetServers().Returns(_ => throw new ObjectDisposedException("a test"));
+        _watch.Look();
+
+        Assert.Empty(_said);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class OperationTelemetryTests : IDisposable
     private readonly GuardedSecondLevel _second;
 
     public OperationTelemetryTests() =>
-        _second = new GuardedSecondLevel(_level, new SecondLevelTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)), _time, _metrics, NullLogger.Instance);
+        _second = new GuardedSecondLevel(_level, new SecondLevelTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)), _time, _metrics, NullLogger.Instance, () => 0);
 
     public void Dispose() => _metrics.Dispose();
 

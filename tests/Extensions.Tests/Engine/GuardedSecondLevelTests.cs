@@ -15,9 +15,10 @@ public sealed class GuardedSecondLevelTests : IDisposable
     private readonly TestSecondLevel _level = new();
     private readonly LarderMetrics _metrics = new(null);
     private readonly GuardedSecondLevel _guarded;
+    private int? _server = 0;
 
     public GuardedSecondLevelTests() =>
-        _guarded = new GuardedSecondLevel(_level, new SecondLevelTimeouts(Timeout, Timeout, Timeout), _time, _metrics, NullLogger.Instance);
+        _guarded = new GuardedSecondLevel(_level, new SecondLevelTimeouts(Timeout, Timeout, Timeout), _time, _metrics, NullLogger.Instance, () => _server);
 
     public void Dispose() => _metrics.Dispose();
 
@@ -54,6 +55,46 @@ public sealed class GuardedSecondLevelTests : IDisposable
 
         await Poll.UntilAsync(() => !_level.Done.IsEmpty, "what it left is removed");
         Assert.Equal([("Remove", "key")], _level.Done);
+    }
+
+    /// <summary>Who answered may be the one that has taken over, and lack what the one before has acknowledged.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(null)]
+    public async Task What_was_read_while_another_server_took_over_is_not_used(int? after)
+    {
+        await _level.SetAsync("key", new byte[64], Terms, CancellationToken.None);
+        _level.Looked = () => _server = after;
+        Assert.False((await _guarded.GetAsync("key", default)).Succeeded);
+        Assert.False(_guarded.IsOpen);
+
+        _level.Looked = null;
+        Assert.Equal(after is not null, (await _guarded.GetAsync("key", default)).Succeeded);
+        _server = 2;
+        Assert.True((await _guarded.GetAsync("key", default)).Succeeded);
+    }
+
+    [Fact]
+    public async Task While_a_server_has_yet_to_be_told_it_is_not_asked_what_it_holds_but_what_is_written_is_stamped()
+    {
+        _server = null;
+        Assert.False((await _guarded.GetAsync("key", default)).Succeeded);
+        Assert.Empty(_level.Done);
+
+        Assert.True((await _guarded.GetStampAsync("group", TimeSpan.FromMinutes(1))).Succeeded);
+        Assert.True((await _guarded.RemoveAsync("key")).Succeeded);
+    }
+
+    /// <summary>Nobody would give it back, and other nodes would wait for it.</summary>
+    [Fact]
+    public async Task A_lease_that_is_granted_while_another_server_takes_over_is_given_back()
+    {
+        var level = new TestSecondLevel(hasLeases: true) { Looked = () => _server = 1 };
+        var guarded = new GuardedSecondLevel(level, new SecondLevelTimeouts(Timeout, Timeout, Timeout), _time, _metrics, NullLogger.Instance, () => _server);
+        Assert.False((await guarded.TryLeaseAsync("key", 1, default)).Succeeded);
+
+        level.Looked = null;
+        await Poll.UntilAsync(async () => (await guarded.TryLeaseAsync("key", 2, default)).Value.Granted, "nobody holds it");
     }
 
     [Fact]

@@ -29,7 +29,7 @@ public sealed class TimeoutTests : IDisposable
             SecondLevelWriteTimeout = Write,
             SecondLevelInvalidationTimeout = Invalidation,
         };
-        _second = new GuardedSecondLevel(_level, new SecondLevelTimeouts(options), _time, _metrics, NullLogger.Instance);
+        _second = new GuardedSecondLevel(_level, new SecondLevelTimeouts(options), _time, _metrics, NullLogger.Instance, () => 0);
     }
 
     public void Dispose() => _metrics.Dispose();

@@ -20,6 +20,9 @@ internal sealed class TestSecondLevel(bool hasLeases = false) : SecondLevel
     /// <summary>Awaited before each call of that name; its argument is the key or group. What it throws is the call's failure.</summary>
     public Func<string, string, Task>? Before { get; set; }
 
+    /// <summary>Called when it is asked to look for another server, after each answer.</summary>
+    public Action? Looked { get; set; }
+
     /// <summary>What was asked for, in the order in which it was done.</summary>
     public ConcurrentQueue<(string Call, string Key)> Done { get; } = new();
 
@@ -46,6 +49,8 @@ internal sealed class TestSecondLevel(bool hasLeases = false) : SecondLevel
             _stamps[group] = RandomId.Next();
         }
     }
+
+    public override void LookForTakeover() => Looked?.Invoke();
 
     public override Task<StoredPayload> GetAsync(string key, HybridCacheEntryFlags flags, CancellationToken cancellationToken) =>
         RunAsync("Get", key, () => _values.TryGetValue(key, out var value) ? new StoredPayload(value, null) : default);
