@@ -53,10 +53,10 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
     /// <summary>The database, and the flags with which a command goes to the master.</summary>
     /// <remarks>
     /// Left to itself the client turns to a replica as soon as the master's connection breaks. That one may lack what the master has acknowledged, and it may be the next master before the client
-    /// knows. So where there are several servers, and they are no cluster, only a master is asked; if there is none, that is said at once rather than when a timeout ends.
+    /// knows. So where there are several servers, and they are no cluster, only a master is asked; if there is none, or one too many, that is said at once rather than when a timeout ends.
     /// A single server is asked whatever the client takes it for: there is no other, and it may have become a master since. In a cluster a server refers to the one that has taken over.
     /// </remarks>
-    /// <exception cref="RedisConnectionException">None of several servers is known to be a master that is connected.</exception>
+    /// <exception cref="RedisConnectionException">It is not clear which of several servers is the master: none is known to be one that is connected, or more than the client has settled on.</exception>
     public async ValueTask<(IDatabase Database, CommandFlags Flags)> MasterAsync()
     {
         var multiplexer = await GetAsync().ConfigureAwait(false);
