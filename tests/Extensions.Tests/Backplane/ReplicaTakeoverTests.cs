@@ -53,6 +53,9 @@ public sealed class ReplicaTakeoverTests
     {
         private const string Key = "key";
 
+        // The client waits for a silent server several times in a row, and a busy machine for it.
+        private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
         private static readonly HybridCacheEntryOptions AtTheServer = new() { Flags = HybridCacheEntryFlags.DisableLocalCache };
 
         private int _version = 1;
@@ -110,7 +113,8 @@ public sealed class ReplicaTakeoverTests
 
                 return condition();
             },
-            "enough has been read");
+            "enough has been read",
+            Patience);
 
         public Task ReadUntilFoundAsync() => ReadUntilAsync(() => _foundInARow >= 20);
 

@@ -12,6 +12,8 @@ public sealed class TwoMastersTests
 {
     private const string Impatient = "connectTimeout=1000,configCheckSeconds=1";
 
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     private static readonly HybridCacheEntryOptions AtTheServer = new() { Flags = HybridCacheEntryFlags.DisableLocalCache };
 
     /// <remarks>The client sets aside which of two masters it does not use, but not one that was silent when it looked: when that one wakes, it would use the two in turns.</remarks>
@@ -61,7 +63,7 @@ public sealed class TwoMastersTests
                 return acknowledged >= 200 && awake.Elapsed > TimeSpan.FromSeconds(4);
             },
             "one of them is used",
-            TimeSpan.FromMinutes(2));
+            Patience);
     }
 
     /// <remarks>As where several independent masters are given, and the client's choice is meant.</remarks>
@@ -85,7 +87,8 @@ public sealed class TwoMastersTests
                 foundInARow = loads == before ? foundInARow + 1 : 0;
                 return foundInARow >= 20;
             },
-            "the server is read from");
+            "the server is read from",
+            Patience);
     }
 
     private static Task<CacheNode> StartAsync(string addresses, Action<LarderOptions>? configure = null)
