@@ -202,7 +202,8 @@ public sealed class LarderOptions
     /// What <c>GetOrCreateAsync</c> and <c>TryGetAsync</c> do when the second level could not be read. Default
     /// <see cref="SecondLevelFailure.Tolerate"/>: as if it held nothing, so the factory runs. <see cref="SecondLevelFailure.Throw"/>: they
     /// throw a <see cref="SecondLevelException"/> and run no factory, for sources that could not bear the load of all nodes; what memory
-    /// may serve is served. A call that leaves the second level out by its flags does not throw.
+    /// may serve is served. While a server that is back, or has taken over, is told what was invalidated meanwhile, they wait, for
+    /// <see cref="SecondLevelReadTimeout"/> at most. A call that leaves the second level out by its flags does not throw.
     /// <see cref="SecondLevelFailure.Queue"/> is refused: a read cannot be made up for.
     /// </summary>
     public SecondLevelFailure OnReadFailure { get; set; } = SecondLevelFailure.Tolerate;

@@ -48,6 +48,7 @@ internal sealed class RedisConnection : IAsyncDisposable, IDisposable
 
     public async ValueTask<IDatabase> DatabaseAsync() => (await GetAsync().ConfigureAwait(false)).GetDatabase();
 
+    /// <summary>Whether commands go by the slots of their keys: to a cluster, or to a proxy that does the same.</summary>
     public static bool IsCluster(IConnectionMultiplexer multiplexer) => multiplexer.HashSlot("any") >= 0;
 
     /// <summary>The database, and the flags with which a command goes to the master.</summary>
